@@ -1,0 +1,42 @@
+import type { Backend, ModelCard } from './model.ts'
+import type { NanoDollars } from './price.ts'
+
+/** One contribution to the complexity: its name, its points and how it reads in a sentence. */
+export interface Factor {
+  readonly name: string
+  readonly points: number
+  readonly phrase: string
+}
+
+/** Which models may answer, in the order in which they are tried, and why. */
+export interface Decision {
+  /** 0 to 1. */
+  readonly complexity: number
+  readonly factors: readonly Factor[]
+  /** One sentence or more for the operator. */
+  readonly reasoning: string
+  /** First to last; empty when nothing can answer. */
+  readonly plan: readonly ModelCard[]
+  /** What the request would probably cost on the first model of the plan; undefined where its price is unknown. */
+  readonly estimatedCost: NanoDollars | undefined
+  /** The second choice and its probable cost, where there is one. */
+  readonly runnerUp: { readonly model: string; readonly estimatedCost: NanoDollars | undefined } | undefined
+  /** True where the first model of the plan is weaker than the request asks for; `degradedReason` says why. */
+  readonly degraded: boolean
+  readonly degradedReason: string
+  /** True where the caller named the model. */
+  readonly pinned: boolean
+}
+
+/** One call to one model on behalf of a request. */
+export interface Attempt {
+  readonly model: string
+  readonly provider: string
+  readonly backend: Backend
+  readonly outcome: 'answered' | 'failed' | 'cancelled'
+  /** Error code and message where it failed. */
+  readonly error?: string
+  readonly message?: string
+  readonly latencySeconds: number
+  readonly cost: NanoDollars | undefined
+}

@@ -1,0 +1,50 @@
+import type { Attempt, Factor } from './decision.ts'
+import type { Backend } from './model.ts'
+import type { NanoDollars } from './price.ts'
+import type { Usage } from './usage.ts'
+
+/**
+ * `open` while the request runs; `interrupted` when the process died under it (found at the next start).
+ */
+export type ReceiptStatus = 'open' | 'answered' | 'failed' | 'cancelled' | 'interrupted'
+
+/** How the cache took part: answered from it, waited for an equal request, asked and missed, or was not asked. */
+export type CacheResult = 'hit' | 'coalesced' | 'miss' | 'bypass'
+
+/** One row of the ledger: everything that happened to one request, in numbers. Holds no prompt and no reply. */
+export interface Receipt {
+  readonly id: string
+  readonly status: ReceiptStatus
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+  readonly durationMs: number
+  /** Milliseconds until the first content was ready to be sent; undefined when none was. */
+  readonly firstContentMs: number | undefined
+  readonly dialect: string
+  readonly stream: boolean
+  readonly requestedModel: string
+  /** The model that answered, or the last one tried; empty when none was. */
+  readonly model: string
+  readonly provider: string
+  readonly backend: Backend | ''
+  readonly errorCode: string
+  readonly cache: CacheResult
+  /** Tokens of the model that answered (of the cached reply for a hit). */
+  readonly usage: Usage
+  /** True where the counts are our estimate: cut or cancelled replies, servers that do not count. */
+  readonly estimated: boolean
+  /** Of all attempts together; undefined where a price was unknown. */
+  readonly cost: NanoDollars | undefined
+  readonly priceVersion: string
+  /** What the same tokens would have cost at the baseline model; 0 for a request that got no answer. */
+  readonly baselineCost: NanoDollars
+  readonly baselineVersion: string
+  readonly complexity: number
+  readonly factors: readonly Factor[]
+  readonly reasoning: string
+  readonly recommendedModel: string
+  readonly degraded: boolean
+  readonly attempts: readonly Attempt[]
+  /** SHA-256 of the scored text, so that repeats can be counted without storing what was said. */
+  readonly promptHash: string
+}
