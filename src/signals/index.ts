@@ -1,0 +1,19 @@
+import type { ChatRequest } from '../core/request.ts'
+import { code } from './code.ts'
+import { keywords } from './keywords.ts'
+import { promptLength } from './prompt-length.ts'
+import type { Facts, Signal } from './signal.ts'
+import { taskType } from './task-type.ts'
+
+/** Every signal of the house. */
+export const signals = [promptLength, keywords, code, taskType] as const satisfies readonly Signal[]
+
+/** Reads all signals. */
+export function readFacts(request: ChatRequest): Facts {
+  return {
+    promptLength: promptLength.read(request),
+    keywords: keywords.read(request),
+    code: code.read(request),
+    taskType: taskType.read(request),
+  }
+}
