@@ -1,0 +1,89 @@
+import type { Decision } from '../core/decision.ts'
+import { GatewayError } from '../core/errors.ts'
+import type { ModelCard } from '../core/model.ts'
+import type { Receipt } from '../core/receipt.ts'
+import type { ChatRequest } from '../core/request.ts'
+import type { LedgerStore } from '../stores/store.ts'
+import type { Ledger } from './ledger.ts'
+import type { Metrics } from './metrics.ts'
+import { OpenReceipt } from './open-receipt.ts'
+import { type Statistics, summarize } from './statistics.ts'
+
+export interface AccountOptions {
+  readonly ledger: Ledger
+  readonly store: LedgerStore
+  readonly metrics: Metrics
+  readonly baseline: ModelCard
+  /** True refuses requests while the ledger cannot be written. */
+  readonly ledgerRequired: boolean
+  /** One line of the request log for each closed request. */
+  readonly log: (receipt: Receipt) => void
+  readonly now?: () => number
+}
+
+/** Everything that is counted: one receipt a request, carried to ledger, metrics and request log. */
+export class Account {
+  readonly #options: AccountOptions
+  readonly #now: () => number
+  /** Errors that closed a receipt: they are counted there, not once more as a refusal. */
+  readonly #counted = new WeakSet<object>()
+  #open = 0
+
+  constructor(options: AccountOptions) {
+    this.#options = options
+    this.#now = options.now ?? Date.now
+  }
+
+  get openRequests(): number {
+    return this.#open
+  }
+
+  get ledger(): Ledger {
+    return this.#options.ledger
+  }
+
+  get metrics(): Metrics {
+    return this.#options.metrics
+  }
+
+  /** Opens the receipt of a request that is about to be dispatched. */
+  open(request: ChatRequest, decision: Decision): OpenReceipt {
+    const { ledger, metrics, baseline, ledgerRequired, log } = this.#options
+    if (ledgerRequired && ledger.failure !== '') {
+      throw new GatewayError('ledger_unavailable', 'the ledger cannot be written, and ledger.required is true', {
+        retryAfterSeconds: 5,
+      })
+    }
+    this.#open++
+    return new OpenReceipt({
+      request,
+      decision,
+      baseline,
+      now: this.#now,
+      record: (receipt) => ledger.record(receipt),
+      closed: (receipt, error) => {
+        this.#open--
+        if (typeof error === 'object' && error !== null) this.#counted.add(error)
+        metrics.observe(receipt)
+        log(receipt)
+      },
+    })
+  }
+
+  /** True for an error that a receipt already stands for. */
+  hasCounted(error: unknown): boolean {
+    return typeof error === 'object' && error !== null && this.#counted.has(error)
+  }
+
+  /** Sums since `since` (milliseconds since 1970; 0 for everything), rows that wait for the disk included. */
+  async statistics(since: number): Promise<Statistics> {
+    const { ledger, store, baseline } = this.#options
+    await ledger.flush()
+    return summarize(await store.stats(since), baseline.name)
+  }
+
+  async find(id: string): Promise<Receipt | undefined> {
+    await this.#options.ledger.flush()
+    return this.#options.store.find(id)
+  }
+}

@@ -1,0 +1,43 @@
+import pino from 'pino'
+import { build as pretty } from 'pino-pretty'
+import { toDollars } from '../core/price.ts'
+import type { Receipt } from '../core/receipt.ts'
+import { inputTokens, outputTokens } from '../core/usage.ts'
+
+export interface LogOptions {
+  readonly level: string
+  readonly format: 'auto' | 'json' | 'pretty'
+  readonly isTerminal: boolean
+}
+
+/** JSON, one object a line, on standard output; readable lines in a terminal. Never holds prompts or replies. */
+export function createLogger({ level, format, isTerminal }: LogOptions) {
+  const readable = format === 'pretty' || (format === 'auto' && isTerminal)
+  const options: pino.LoggerOptions = { level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime }
+  if (!readable) return pino(options)
+  return pino(
+    options,
+    pretty({ colorize: isTerminal, sync: true, translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname' }),
+  )
+}
+
+/** The line of the request log for one closed request. */
+export function requestLine(receipt: Receipt): Record<string, unknown> {
+  return {
+    requestId: receipt.id,
+    dialect: receipt.dialect,
+    status: receipt.status,
+    ...(receipt.errorCode === '' ? {} : { code: receipt.errorCode }),
+    model: receipt.model,
+    backend: receipt.backend,
+    cache: receipt.cache,
+    complexity: receipt.complexity,
+    degraded: receipt.degraded,
+    inputTokens: inputTokens(receipt.usage),
+    outputTokens: outputTokens(receipt.usage),
+    costDollars: receipt.cost === undefined ? 'unknown' : toDollars(receipt.cost),
+    firstContentMs: receipt.firstContentMs,
+    durationMs: receipt.durationMs,
+    promptHash: receipt.promptHash.slice(0, 16),
+  }
+}

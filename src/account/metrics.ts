@@ -1,0 +1,142 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { toDollars } from '../core/price.ts'
+import type { Receipt } from '../core/receipt.ts'
+
+const durationBuckets = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300]
+
+/** What the gauges read when they are scraped. */
+export interface Gauges {
+  readonly ledgerPendingRows: () => number
+  readonly ledgerDroppedRows: () => number
+  readonly cacheBytes: () => number
+  readonly inFlight: () => number
+  readonly modelsAvailable: () => readonly { readonly model: string; readonly available: boolean }[]
+}
+
+/**
+ * Counters in the Prometheus format. Labels come from the configuration or from fixed lists, never from a request,
+ * so their number is bounded.
+ */
+export function createMetrics() {
+  const registers = [new Registry()]
+  const registry = registers[0] as Registry
+  collectDefaultMetrics({ register: registry })
+
+  const requests = new Counter({
+    name: 'api_gateway_requests_total',
+    help: 'Requests by the model that answered (none: refused before a model was asked) and how they ended.',
+    labelNames: ['model', 'backend', 'status'],
+    registers,
+  })
+  const duration = new Histogram({
+    name: 'api_gateway_request_duration_seconds',
+    help: 'Time from the arrival of a request to the end of its answer.',
+    labelNames: ['model', 'backend'],
+    buckets: durationBuckets,
+    registers,
+  })
+  const cost = new Counter({
+    name: 'api_gateway_cost_total',
+    help: 'Dollars spent, all attempts of a request together, by the model that answered.',
+    labelNames: ['model'],
+    registers,
+  })
+  const cache = new Counter({
+    name: 'api_gateway_cache_total',
+    help: 'Look-ups in the reply cache: hit, coalesced (waited for an equal request), miss, bypass.',
+    labelNames: ['result'],
+    registers,
+  })
+  const tokens = new Counter({
+    name: 'api_gateway_tokens_total',
+    help: 'Tokens by model and bucket; the buckets are disjoint.',
+    labelNames: ['model', 'bucket'],
+    registers,
+  })
+  const firstContent = new Histogram({
+    name: 'api_gateway_time_to_first_token_seconds',
+    help: 'Time from the arrival of a request to the first content of its answer.',
+    labelNames: ['model', 'backend'],
+    buckets: durationBuckets,
+    registers,
+  })
+  const fallbacks = new Counter({
+    name: 'api_gateway_fallbacks_total',
+    help: 'Calls that failed and were passed on to the next model of the plan, by the model that failed.',
+    labelNames: ['model', 'code'],
+    registers,
+  })
+  const saved = new Gauge({
+    name: 'api_gateway_savings_dollars',
+    help: 'Dollars that the baseline model would have cost, less what was spent, since the start of the process.',
+    registers,
+  })
+  const unpriced = new Counter({
+    name: 'api_gateway_unpriced_requests_total',
+    help: 'Requests whose cost is unknown because the price of their model is.',
+    labelNames: ['model'],
+    registers,
+  })
+  const refused = new Counter({
+    name: 'api_gateway_refused_total',
+    help: 'Requests refused before a model was asked, by error code.',
+    labelNames: ['code'],
+    registers,
+  })
+
+  return {
+    registry,
+    /** Counts one closed request. */
+    observe(receipt: Receipt): void {
+      const model = receipt.model || 'none'
+      const backend = receipt.backend || 'none'
+      requests.inc({ model, backend, status: statusLabel(receipt) })
+      duration.observe({ model, backend }, receipt.durationMs / 1000)
+      cache.inc({ result: receipt.cache })
+      if (receipt.firstContentMs !== undefined) firstContent.observe({ model, backend }, receipt.firstContentMs / 1000)
+      for (const attempt of receipt.attempts) {
+        if (attempt.outcome === 'failed') fallbacks.inc({ model: attempt.model, code: attempt.error ?? 'internal' })
+      }
+      if (receipt.cost === undefined) unpriced.inc({ model })
+      else cost.inc({ model }, toDollars(receipt.cost))
+      saved.inc(toDollars(receipt.baselineCost - (receipt.cost ?? 0)))
+      if (receipt.cache === 'hit' || receipt.cache === 'coalesced') return
+      for (const [bucket, count] of Object.entries(receipt.usage)) if (count > 0) tokens.inc({ model, bucket }, count)
+    },
+    /** Counts one request that was refused before it was dispatched. */
+    refused(code: string): void {
+      refused.inc({ code })
+      requests.inc({ model: 'none', backend: 'none', status: 'refused' })
+    },
+    watch(gauges: Gauges): void {
+      gauge('api_gateway_ledger_pending_rows', 'Ledger rows that wait for the disk.', gauges.ledgerPendingRows)
+      gauge(
+        'api_gateway_ledger_dropped_rows',
+        'Ledger rows given up because too many waited.',
+        gauges.ledgerDroppedRows,
+      )
+      gauge('api_gateway_cache_bytes', 'Memory that cached replies take.', gauges.cacheBytes)
+      gauge('api_gateway_in_flight_requests', 'Requests that are being answered.', gauges.inFlight)
+      const available = new Gauge({
+        name: 'api_gateway_model_available',
+        help: '1 while the model can answer.',
+        labelNames: ['model'],
+        registers,
+        collect() {
+          for (const state of gauges.modelsAvailable()) available.set({ model: state.model }, Number(state.available))
+        },
+      })
+    },
+  }
+
+  function gauge(name: string, help: string, read: () => number) {
+    const metric: Gauge = new Gauge({ name, help, registers, collect: () => metric.set(read()) })
+  }
+}
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+function statusLabel({ status }: Receipt): string {
+  if (status === 'answered') return 'success'
+  return status === 'cancelled' ? 'cancelled' : 'error'
+}

@@ -1,0 +1,83 @@
+import type { Attempt } from '../core/decision.ts'
+import { type GatewayError, toGatewayError } from '../core/errors.ts'
+import type { ModelCard } from '../core/model.ts'
+import { costOf } from '../core/price.ts'
+import type { ReplyPart } from '../core/reply.ts'
+import { type ChatRequest, estimatePromptTokens } from '../core/request.ts'
+import { noUsage, type Usage } from '../core/usage.ts'
+
+/** One call to one model, counted while it runs, so that it can be billed whatever becomes of it. */
+export class OpenAttempt {
+  readonly model: ModelCard
+  readonly #request: ChatRequest
+  readonly #startedAt: number
+  readonly #now: () => number
+  #reported: Usage | undefined
+  #complete = false
+  #characters = 0
+  #closed: { readonly attempt: Attempt; readonly usage: Usage; readonly estimated: boolean } | undefined
+
+  constructor(model: ModelCard, request: ChatRequest, now: () => number) {
+    this.model = model
+    this.#request = request
+    this.#now = now
+    this.#startedAt = now()
+  }
+
+  /** Takes note of a part of the reply. */
+  saw(part: ReplyPart): void {
+    if (part.type === 'text-delta' || part.type === 'reasoning-delta') this.#characters += part.text.length
+    if (part.type === 'usage') this.#reported = part.usage
+    if (part.type === 'finish') {
+      this.#complete = part.usage !== undefined
+      this.#reported = part.usage ?? this.#reported
+    }
+  }
+
+  answered(): void {
+    this.#close('answered', undefined)
+  }
+
+  failed(error: unknown): void {
+    this.#close('failed', toGatewayError(error))
+  }
+
+  cancelled(): void {
+    this.#close('cancelled', undefined)
+  }
+
+  get closed() {
+    return this.#closed
+  }
+
+  #close(outcome: Attempt['outcome'], error: GatewayError | undefined): void {
+    if (this.#closed !== undefined) return
+    const { usage, estimated } = this.#usage(outcome, error)
+    const attempt: Attempt = {
+      model: this.model.name,
+      provider: this.model.provider,
+      backend: this.model.backend,
+      outcome,
+      ...(error === undefined ? {} : { error: error.code, message: error.message }),
+      latencySeconds: (this.#now() - this.#startedAt) / 1000,
+      cost: costOf(usage, this.model.price),
+    }
+    this.#closed = { attempt, usage, estimated }
+  }
+
+  /** What the server reported; where it did not get to the end, at least what we saw, marked as an estimate. */
+  #usage(outcome: Attempt['outcome'], error: GatewayError | undefined): { usage: Usage; estimated: boolean } {
+    if (this.#complete && this.#reported !== undefined) return { usage: this.#reported, estimated: false }
+    if (outcome === 'failed' && !this.#wasPaidFor(error)) return { usage: noUsage, estimated: false }
+
+    const reported = this.#reported ?? { ...noUsage, input: estimatePromptTokens(this.#request) }
+    const seen = Math.ceil(this.#characters / 4)
+    return { usage: { ...reported, output: Math.max(reported.output, seen - reported.reasoning) }, estimated: true }
+  }
+
+  /** A server that began to answer, or may have worked until we gave up, charges; one that refused does not. */
+  #wasPaidFor(error: GatewayError | undefined): boolean {
+    if (this.#reported !== undefined || this.#characters > 0) return true
+    return error?.code === 'upstream_timeout' || error?.code === 'upstream_cut'
+  }
+}

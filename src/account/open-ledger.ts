@@ -1,0 +1,51 @@
+import { renameSync } from 'node:fs'
+import { join } from 'node:path'
+import { StartError } from '../core/start-error.ts'
+import type { LedgerStore } from '../stores/store.ts'
+
+export interface OpenLedgerOptions {
+  readonly dataDir: string
+  readonly required: boolean
+  readonly openFile: (path: string) => Promise<LedgerStore>
+  readonly openMemory: () => Promise<LedgerStore>
+  readonly say: (level: 'info' | 'warn' | 'error', message: string) => void
+}
+
+/**
+ * The ledger file; where it cannot be had, memory, unless the operator requires the file. A damaged file is put aside
+ * and kept. A file of a newer version is never touched.
+ */
+export async function openLedgerStore(options: OpenLedgerOptions): Promise<LedgerStore> {
+  const { dataDir, required, openFile, openMemory, say } = options
+  const path = join(dataDir, 'ledger.sqlite')
+  try {
+    return await openOrReplace(path, openFile, say)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    if (/newer version|was changed/.test(reason)) throw new StartError(`${path}: ${reason}`)
+    if (required) throw new StartError(`the ledger ${path} cannot be written (${reason}), and ledger.required is true`)
+    say(
+      'warn',
+      `the ledger ${path} cannot be written (${reason}): requests are answered, but their record is gone when this process ends; set HYBRID_DATA_DIR to a folder that can be written`,
+    )
+    return openMemory()
+  }
+}
+
+async function openOrReplace(
+  path: string,
+  openFile: (path: string) => Promise<LedgerStore>,
+  say: OpenLedgerOptions['say'],
+): Promise<LedgerStore> {
+  try {
+    return await openFile(path)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    if (!/damaged|malformed|not a database/.test(reason)) throw error
+
+    const aside = `${path}.damaged-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`
+    renameSync(path, aside)
+    say('error', `the ledger ${path} is damaged (${reason}): it was kept as ${aside}, and a new one begins`)
+    return openFile(path)
+  }
+}

@@ -1,0 +1,146 @@
+import { createHash } from 'node:crypto'
+import type { Decision } from '../core/decision.ts'
+import { toGatewayError } from '../core/errors.ts'
+import type { Backend, ModelCard } from '../core/model.ts'
+import { costOf } from '../core/price.ts'
+import type { CacheResult, Receipt, ReceiptStatus } from '../core/receipt.ts'
+import { type ChatRequest, scoredText } from '../core/request.ts'
+import { noUsage, type Usage } from '../core/usage.ts'
+import { OpenAttempt } from './open-attempt.ts'
+
+export interface OpenReceiptOptions {
+  readonly request: ChatRequest
+  readonly decision: Decision
+  readonly baseline: ModelCard
+  readonly now: () => number
+  readonly record: (receipt: Receipt) => void
+  readonly closed: (receipt: Receipt, error: unknown) => void
+}
+
+/** The receipt of a request that is running. Written when it is opened and once more when it is closed. */
+export class OpenReceipt {
+  readonly #options: OpenReceiptOptions
+  readonly #startedAt: number
+  readonly #attempts: OpenAttempt[] = []
+  readonly #promptHash: string
+  #cache: CacheResult = 'bypass'
+  #recalled:
+    | { readonly model: string; readonly provider: string; readonly backend: Backend; readonly usage: Usage }
+    | undefined
+  #firstContentMs: number | undefined
+  #degraded: boolean
+  #notes: string[] = []
+  #final: Receipt | undefined
+
+  constructor(options: OpenReceiptOptions) {
+    this.#options = options
+    this.#startedAt = options.now()
+    this.#degraded = options.decision.degraded
+    this.#promptHash = createHash('sha256').update(scoredText(options.request)).digest('hex')
+    options.record(this.#write('open', ''))
+  }
+
+  cache(result: CacheResult): void {
+    this.#cache = result
+  }
+
+  /** The answer came from the cache: it used no tokens, and would have used these. */
+  recalled(reply: { model: string; provider: string; backend: Backend; usage: Usage }): void {
+    this.#recalled = reply
+    this.firstContent()
+  }
+
+  attempt(model: ModelCard): OpenAttempt {
+    const attempt = new OpenAttempt(model, this.#options.request, this.#options.now)
+    this.#attempts.push(attempt)
+    return attempt
+  }
+
+  /** Adds a sentence to the reasoning; `degraded` marks that a weaker model than wanted answers. */
+  note(sentence: string, degraded: boolean): void {
+    this.#notes.push(sentence)
+    this.#degraded = degraded
+  }
+
+  get degraded(): boolean {
+    return this.#degraded
+  }
+
+  get reasoning(): string {
+    return [this.#options.decision.reasoning, ...this.#notes].join('. ')
+  }
+
+  get attempts() {
+    return this.#attempts.flatMap((attempt) => attempt.closed?.attempt ?? [])
+  }
+
+  firstContent(): void {
+    this.#firstContentMs ??= this.#options.now() - this.#startedAt
+  }
+
+  answered(): Receipt {
+    return this.#close('answered', '')
+  }
+
+  failed(error: unknown): Receipt {
+    const { code } = toGatewayError(error)
+    return this.#close(code === 'cancelled' ? 'cancelled' : 'failed', code, error)
+  }
+
+  /** Closes what nobody closed before: the client is gone. */
+  close(): Receipt {
+    return this.#close('cancelled', 'cancelled')
+  }
+
+  #close(status: ReceiptStatus, errorCode: string, error?: unknown): Receipt {
+    if (this.#final !== undefined) return this.#final
+    for (const attempt of this.#attempts) attempt.cancelled()
+    this.#final = this.#write(status, errorCode)
+    this.#options.record(this.#final)
+    this.#options.closed(this.#final, error)
+    return this.#final
+  }
+
+  #write(status: ReceiptStatus, errorCode: string): Receipt {
+    const { request, decision, baseline, now } = this.#options
+    const closed = this.#attempts.flatMap((attempt) => attempt.closed ?? [])
+    const last = this.#attempts.at(-1)
+    const usage = this.#recalled?.usage ?? last?.closed?.usage ?? noUsage
+    const gotAnswer = status === 'answered' || (status === 'cancelled' && this.#firstContentMs !== undefined)
+    return {
+      id: request.id,
+      status,
+      startedAt: this.#startedAt,
+      durationMs: now() - this.#startedAt,
+      firstContentMs: this.#firstContentMs,
+      dialect: request.dialect,
+      stream: request.stream,
+      requestedModel: request.model,
+      model: this.#recalled?.model ?? last?.model.name ?? '',
+      provider: this.#recalled?.provider ?? last?.model.provider ?? '',
+      backend: this.#recalled?.backend ?? last?.model.backend ?? '',
+      errorCode,
+      cache: this.#cache,
+      usage,
+      estimated: closed.some((attempt) => attempt.estimated),
+      cost: sumCosts(closed.map(({ attempt }) => attempt.cost)),
+      priceVersion: this.#recalled === undefined ? (last?.model.price.version ?? '') : 'cache',
+      baselineCost: gotAnswer ? (costOf(usage, baseline.price) ?? 0) : 0,
+      baselineVersion: baseline.price.version,
+      complexity: decision.complexity,
+      factors: decision.factors,
+      reasoning: this.reasoning,
+      recommendedModel: decision.plan[0]?.name ?? '',
+      degraded: this.#degraded,
+      attempts: closed.map(({ attempt }) => attempt),
+      promptHash: this.#promptHash,
+    }
+  }
+}
+
+function sumCosts(costs: readonly (number | undefined)[]): number | undefined {
+  return costs.reduce<number | undefined>(
+    (sum, cost) => (sum === undefined || cost === undefined ? undefined : sum + cost),
+    0,
+  )
+}

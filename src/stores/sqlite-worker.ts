@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto'
+import { hostname } from 'node:os'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { Receipt } from '../core/receipt.ts'
+import { columns, fromRow, migrations, type Row, toRow } from './ledger-schema.ts'
+import type { GroupTotals } from './store.ts'
+
+/**
+ * The thread that owns the database file. Disk waits happen here, so no request waits for the disk. It answers
+ * messages one by one, in the order in which they come.
+ */
+
+const { path, writer } = workerData as { path: string; writer: string }
+const port = parentPort
+if (port === null) throw new Error('sqlite-worker.ts runs in a worker thread')
+
+let database: DatabaseSync | undefined
+let insert: StatementSync | undefined
+
+const operations: Record<string, (argument: never) => unknown> = {
+  open() {
+    database = new DatabaseSync(path, { timeout: 5000 })
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON')
+    const damage = database.prepare('PRAGMA quick_check(1)').get()?.quick_check
+    if (damage !== 'ok') throw new Error(`the ledger file is damaged: ${damage}`)
+    migrate(database)
+    const places = columns.map((column) => `:${column}`).join(', ')
+    insert = database.prepare(`INSERT OR REPLACE INTO requests (${columns.join(', ')}) VALUES (${places})`)
+    // A read-only or full disk shows itself at the first write; better now than at the first request.
+    database.exec('BEGIN IMMEDIATE; CREATE TABLE IF NOT EXISTS write_probe (x); DROP TABLE write_probe; COMMIT')
+  },
+  write(rows: readonly Receipt[]) {
+    const { db, statement } = opened()
+    db.exec('BEGIN IMMEDIATE')
+    try {
+      for (const row of rows) statement.run(toRow(row, writer))
+      db.exec('COMMIT')
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK')
+      throw error
+    }
+  },
+  stats(since: number) {
+    const groups = opened()
+      .db.prepare(
+        `SELECT model, backend, count(*) AS requests,
+           sum(status <> 'answered') AS failed,
+           sum(input_tokens + cache_read_tokens + cache_write_tokens + cache_write_hour_tokens) AS inputTokens,
+           sum(output_tokens + reasoning_tokens) AS outputTokens,
+           coalesce(sum(cost_nanodollars), 0) AS cost,
+           sum(cost_nanodollars IS NULL) AS unpriced,
+           sum(baseline_nanodollars) AS baselineCost,
+           sum(cache IN ('hit', 'coalesced')) AS cacheHits,
+           sum(cache = 'miss') AS cacheMisses,
+           min(started_at) AS firstAt
+         FROM requests WHERE started_at >= ? AND status <> 'open' GROUP BY model, backend ORDER BY requests DESC`,
+      )
+      .all(since) as unknown as (GroupTotals & { firstAt: number })[]
+    const first = groups.reduce((earliest, group) => Math.min(earliest, group.firstAt), Date.now())
+    return { groups: groups.map(({ firstAt: _, ...group }) => ({ ...group })), since: Math.max(since, first) }
+  },
+  find(id: string) {
+    const row = opened().db.prepare('SELECT * FROM requests WHERE id = ?').get(id)
+    return row === undefined ? undefined : fromRow(row as Row)
+  },
+  recent(limit: number) {
+    const rows = opened().db.prepare('SELECT * FROM requests ORDER BY started_at DESC LIMIT ?').all(limit)
+    return rows.map((row) => fromRow(row as Row))
+  },
+  closeOrphans() {
+    const { db } = opened()
+    const writers = db.prepare("SELECT DISTINCT writer FROM requests WHERE status = 'open'").all()
+    const dead = writers.map((row) => String(row.writer)).filter((name) => name !== writer && !isAlive(name))
+    const close = db.prepare(
+      "UPDATE requests SET status = 'interrupted', estimated = 1 WHERE writer = ? AND status = 'open'",
+    )
+    return dead.reduce((count, name) => count + Number(close.run(name).changes), 0)
+  },
+  close() {
+    database?.close()
+    database = undefined
+  },
+}
+
+port.on('message', ({ id, operation, argument }: { id: number; operation: string; argument: never }) => {
+  try {
+    port.postMessage({ id, result: operations[operation]?.(argument) })
+  } catch (error) {
+    port.postMessage({ id, error: error instanceof Error ? error.message : String(error) })
+  }
+})
+
+function opened() {
+  if (database === undefined || insert === undefined) throw new Error('the ledger is not open')
+  return { db: database, statement: insert }
+}
+
+/** Applies what is missing, in order; refuses a file whose history differs from ours. */
+function migrate(db: DatabaseSync) {
+  db.exec('CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, checksum TEXT NOT NULL) STRICT')
+  const done = db.prepare('SELECT checksum FROM migrations ORDER BY number').all()
+  if (done.length > migrations.length) {
+    throw new Error('the ledger was written by a newer version of this program: use that version')
+  }
+  for (const [index, statements] of migrations.entries()) {
+    const checksum = createHash('sha256').update(statements).digest('hex')
+    const before = done[index]?.checksum
+    if (before !== undefined && before !== checksum) throw new Error(`migration ${index + 1} of the ledger was changed`)
+    if (before !== undefined) continue
+
+    db.exec('BEGIN IMMEDIATE')
+    db.exec(statements)
+    db.prepare('INSERT INTO migrations VALUES (?, ?)').run(index + 1, checksum)
+    db.exec('COMMIT')
+  }
+}
+
+/** A writer is `host:pid:start`. One on another host cannot be asked, so it counts as alive. */
+function isAlive(name: string): boolean {
+  const [host, pid] = name.split(':')
+  if (host !== hostname()) return true
+  if (Number(pid) === process.pid) return false
+  try {
+    process.kill(Number(pid), 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}

@@ -1,0 +1,60 @@
+import { once } from 'node:events'
+import { mkdirSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { dirname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { LedgerStats, LedgerStore } from './store.ts'
+
+/** A ledger in one file, written by a thread of its own in WAL mode. Throws where the file cannot be written. */
+export async function openSqliteLedger(path: string): Promise<LedgerStore> {
+  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true })
+  const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
+    workerData: { path, writer: `${hostname()}:${process.pid}:${Date.now()}` },
+  })
+  worker.unref()
+
+  const waiting = new Map<number, { resolve: (result: never) => void; reject: (error: Error) => void }>()
+  let lastId = 0
+  worker.on('message', ({ id, result, error }: { id: number; result: never; error?: string }) => {
+    const caller = waiting.get(id)
+    waiting.delete(id)
+    if (waiting.size === 0) worker.unref()
+    if (error === undefined) caller?.resolve(result)
+    else caller?.reject(new Error(error))
+  })
+  worker.on('error', (error) => {
+    for (const caller of waiting.values()) caller.reject(error instanceof Error ? error : new Error(String(error)))
+    waiting.clear()
+  })
+
+  const ask = <Result>(operation: string, argument?: unknown): Promise<Result> =>
+    new Promise<Result>((resolve, reject) => {
+      const id = ++lastId
+      waiting.set(id, { resolve, reject })
+      // While an answer is due, the process stays; between answers the thread keeps nobody up.
+      worker.ref()
+      worker.postMessage({ id, operation, argument })
+    })
+
+  try {
+    await ask('open')
+  } catch (error) {
+    await worker.terminate()
+    throw error
+  }
+
+  return {
+    description: path === ':memory:' ? 'memory' : `SQLite at ${path}`,
+    write: (rows) => ask('write', rows),
+    stats: (since) => ask<LedgerStats>('stats', since),
+    find: (id) => ask('find', id),
+    recent: (limit) => ask('recent', limit),
+    closeOrphans: () => ask<number>('closeOrphans'),
+    async close() {
+      await ask('close')
+      const gone = once(worker, 'exit')
+      await worker.terminate()
+      await gone
+    },
+  }
+}

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import type { Receipt } from '../../src/core/receipt.ts'
+import { ledgerDrivers } from '../../src/stores/index.ts'
+import type { LedgerStore } from '../../src/stores/store.ts'
+import { receipt } from '../fixtures/receipt.ts'
+
+for (const { name, open } of ledgerDrivers) {
+  describe(`ledger store: ${name}`, () => {
+    const withStore = async (body: (store: LedgerStore) => Promise<void>) => {
+      const folder = mkdtempSync(join(tmpdir(), 'ledger-'))
+      const store = await open(join(folder, 'ledger.sqlite'))
+      try {
+        await body(store)
+      } finally {
+        await store.close()
+        rmSync(folder, { recursive: true, force: true })
+      }
+    }
+
+    test('a row comes back as it was written', () =>
+      withStore(async (store) => {
+        const full: Receipt = receipt({
+          id: 'full',
+          cost: 123_456_789,
+          firstContentMs: 12,
+          usage: { input: 1, cacheRead: 2, cacheWrite: 3, cacheWriteHour: 4, output: 5, reasoning: 6 },
+          factors: [{ name: 'length', points: 0.1, phrase: 'short “prompt”' }],
+          attempts: [
+            {
+              model: 'a',
+              provider: 'p',
+              backend: 'cloud',
+              outcome: 'failed',
+              error: 'internal',
+              latencySeconds: 0.5,
+              cost: 1,
+            },
+          ],
+        })
+        const bare: Receipt = receipt({ id: 'bare', cost: undefined, firstContentMs: undefined, backend: '' })
+        await store.write([full, bare])
+        assert.deepEqual(await store.find('full'), full)
+        assert.deepEqual(await store.find('bare'), bare)
+        assert.equal(await store.find('none'), undefined)
+      }))
+
+    test('the row of a request that is closed replaces the one that was opened', () =>
+      withStore(async (store) => {
+        await store.write([receipt({ id: 'a', status: 'open' })])
+        assert.deepEqual((await store.stats(0)).groups, [])
+        await store.write([receipt({ id: 'a', status: 'answered' })])
+        assert.equal((await store.stats(0)).groups[0]?.requests, 1)
+      }))
+
+    test('sums by model, within a window', () =>
+      withStore(async (store) => {
+        await store.write([
+          receipt({ id: 'a', model: 'x', startedAt: 1000, cost: 5, baselineCost: 50 }),
+          receipt({ id: 'b', model: 'x', startedAt: 2000, cost: 7, baselineCost: 70, cache: 'hit' }),
+          receipt({ id: 'c', model: 'x', startedAt: 3000, cost: undefined, baselineCost: 0, status: 'failed' }),
+          receipt({ id: 'd', model: 'y', startedAt: 3000, cost: 11, backend: 'cloud' }),
+        ])
+        const { groups, since } = await store.stats(0)
+        assert.equal(since, 1000)
+        const x = groups.find(({ model }) => model === 'x')
+        assert.deepEqual(x, {
+          model: 'x',
+          backend: 'local',
+          requests: 3,
+          failed: 1,
+          inputTokens: 30,
+          outputTokens: 15,
+          cost: 12,
+          unpriced: 1,
+          baselineCost: 120,
+          cacheHits: 1,
+          cacheMisses: 2,
+        })
+        const later = await store.stats(2500)
+        assert.deepEqual(later.groups.map(({ model, requests }) => [model, requests]).sort(), [
+          ['x', 1],
+          ['y', 1],
+        ])
+        assert.equal(later.since, 3000)
+      }))
+
+    test('an empty ledger has no groups', () =>
+      withStore(async (store) => {
+        assert.deepEqual((await store.stats(0)).groups, [])
+      }))
+
+    test('newest first', () =>
+      withStore(async (store) => {
+        await store.write([1, 2, 3].map((number) => receipt({ id: String(number), startedAt: number })))
+        assert.deepEqual(
+          (await store.recent(2)).map(({ id }) => id),
+          ['3', '2'],
+        )
+      }))
+
+    test('hostile text is only text', () =>
+      withStore(async (store) => {
+        const id = "'); DROP TABLE requests; --"
+        await store.write([receipt({ id, reasoning: '\u0000\ud83d\ude00"\n' })])
+        assert.equal((await store.find(id))?.reasoning, '\u0000\ud83d\ude00"\n')
+      }))
+
+    test('all rows of a batch are written, or none', () =>
+      withStore(async (store) => {
+        const broken = { ...receipt({ id: 'broken' }), startedAt: 'x' as unknown as number }
+        await assert.rejects(store.write([receipt({ id: 'good' }), broken]))
+        assert.equal(await store.find('good'), undefined)
+        await store.write([receipt({ id: 'good' })])
+        assert.equal((await store.find('good'))?.id, 'good')
+      }))
+
+    test('a row that this process has open is no orphan', () =>
+      withStore(async (store) => {
+        await store.write([receipt({ id: 'a', status: 'open' })])
+        assert.equal(await store.closeOrphans(), 0)
+        assert.equal((await store.find('a'))?.status, 'open')
+      }))
+  })
+}
