@@ -1,0 +1,92 @@
+import type { Account } from '../account/account.ts'
+import type { ExactCache } from '../cache/exact-cache.ts'
+import type { Decision } from '../core/decision.ts'
+import type { ModelCard } from '../core/model.ts'
+import type { FinishReason } from '../core/reply.ts'
+import type { ChatRequest } from '../core/request.ts'
+import type { OpenProvider } from '../providers/provider.ts'
+import { decide, type RouterPolicy } from '../router/decide.ts'
+import type { Facts } from '../signals/signal.ts'
+import type { AnswerPart } from './answer-part.ts'
+import type { AvailabilityMonitor } from './availability.ts'
+import { startDeadline } from './deadline.ts'
+import { relay } from './relay.ts'
+import { replay } from './replay.ts'
+
+/** The rooms that a request walks through. */
+export interface Rooms {
+  readonly models: readonly ModelCard[]
+  readonly readFacts: (request: ChatRequest) => Facts
+  readonly policy: RouterPolicy
+  readonly availability: AvailabilityMonitor
+  readonly cache: ExactCache
+  readonly providers: ReadonlyMap<string, OpenProvider>
+  readonly account: Account
+  readonly answerTimeoutSeconds: number
+}
+
+/** Which model would answer, and why. Runs nothing. */
+export function route(request: ChatRequest, { models, readFacts, policy, availability }: Rooms): Decision {
+  return decide(request, readFacts(request), { models, availability: availability.of }, policy)
+}
+
+/**
+ * The walk of a request: facts, decision, cache, models in the order of the plan, receipt. Throws only `GatewayError`;
+ * an error after the first part comes while the stream runs. Aborting `client`, or ending the iteration early, cancels
+ * the work upstream, and the receipt is closed whatever happens.
+ */
+export async function* answer(request: ChatRequest, rooms: Rooms, client: AbortSignal): AsyncGenerator<AnswerPart> {
+  const { cache, providers, account, availability } = rooms
+  const decision = route(request, rooms)
+  const receipt = account.open(request, decision)
+  const { signal, clear } = startDeadline(client, rooms.answerTimeoutSeconds)
+  let drop: (error?: unknown) => void = () => {}
+  let reason: FinishReason = 'stop'
+
+  try {
+    const recall = await cache.recall(request, signal)
+    receipt.cache(recall.result)
+    const head = { requestId: request.id, decision, cache: recall.result, reasoning: receipt.reasoning }
+
+    if ('reply' in recall) {
+      const { reply } = recall
+      receipt.recalled(reply)
+      const { model, backend, warnings } = reply
+      yield { type: 'start', head: { ...head, model, backend, warnings, degraded: false } }
+      yield* replay(reply)
+      yield { type: 'end', reason: reply.reason, receipt: receipt.answered() }
+      return
+    }
+
+    drop = recall.drop
+    const reportDown = availability.reportDown.bind(availability)
+    const explainNone = () => explainNoModel(rooms)
+    for await (const part of relay({ request, decision, receipt, providers, signal, reportDown, explainNone })) {
+      if (part.type === 'chosen') {
+        const { model, warnings } = part
+        const { reasoning, degraded } = receipt
+        yield {
+          type: 'start',
+          head: { ...head, model: model.name, backend: model.backend, warnings, reasoning, degraded },
+        }
+      } else if (part.type === 'complete') {
+        recall.keep(part.reply, { store: !receipt.degraded && part.reply.reason !== 'content-filter' })
+        reason = part.reply.reason
+      } else yield part
+    }
+    yield { type: 'end', reason, receipt: receipt.answered() }
+  } catch (error) {
+    drop(signal.aborted ? undefined : error)
+    receipt.failed(error)
+    throw error
+  } finally {
+    clear()
+    drop()
+    receipt.close()
+  }
+}
+
+function explainNoModel({ models, availability }: Rooms): string {
+  const reasons = models.filter(({ auto }) => auto).map((model) => `${model.name}: ${availability.of(model).reason}`)
+  return `no model can answer at the moment (${reasons.join('; ')})`
+}
