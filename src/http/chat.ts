@@ -1,0 +1,168 @@
+import { Readable } from 'node:stream'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { GatewayError, toGatewayError } from '../core/errors.ts'
+import type { ChatRequest } from '../core/request.ts'
+import type { Dialect } from '../dialects/dialect.ts'
+import type { AnswerHead, AnswerPart, WholeAnswer } from '../gateway/answer-part.ts'
+import { answerHeaders, costHeader } from './answer-headers.ts'
+
+export type AnswerFunction = (request: ChatRequest, signal: AbortSignal) => AsyncGenerator<AnswerPart>
+
+export interface ChatOptions {
+  readonly answer: AnswerFunction
+  /** Aborts all requests that still run when the time for draining is over. */
+  readonly stopping: AbortSignal
+  readonly heartbeatMs: number
+  /** Told what went wrong after a stream had begun; errors before that are thrown. */
+  readonly report: (error: GatewayError, requestId: string) => void
+}
+
+/** Answers one chat request in the dialect of its client, whole or as a stream. */
+export async function chat(
+  chatRequest: ChatRequest,
+  dialect: Dialect,
+  options: ChatOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const controller = hangUp(request, reply, options.stopping)
+  const parts = options.answer(chatRequest, controller.signal)
+  if (chatRequest.stream) return stream(chatRequest, dialect, parts, controller, options, reply)
+
+  const whole = await collect(parts)
+  reply.headers({ ...answerHeaders(whole.head), ...costHeader(whole.receipt) })
+  return reply.send(dialect.whole({ ...whole, facts: whole.head }, chatRequest))
+}
+
+/** A controller that aborts when the client is gone or the gateway stops. */
+function hangUp({ raw: request }: FastifyRequest, { raw }: FastifyReply, stopping: AbortSignal): AbortController {
+  const controller = new AbortController()
+  const stop = () =>
+    controller.abort(new GatewayError('shutting_down', 'the gateway is stopping', { retryAfterSeconds: 5 }))
+  if (stopping.aborted) stop()
+  stopping.addEventListener('abort', stop, { once: true })
+  raw.once('close', () => {
+    stopping.removeEventListener('abort', stop)
+    if (!raw.writableFinished) controller.abort()
+  })
+  if (request.destroyed && !request.complete) controller.abort()
+  return controller
+}
+
+async function collect(parts: AsyncIterable<AnswerPart>): Promise<WholeAnswer> {
+  let head: AnswerHead | undefined
+  const text: string[] = []
+  const reasoning: string[] = []
+  const warnings: string[] = []
+  for await (const part of parts) {
+    switch (part.type) {
+      case 'start':
+        head = part.head
+        break
+      case 'text-delta':
+        text.push(part.text)
+        break
+      case 'reasoning-delta':
+        reasoning.push(part.text)
+        break
+      case 'warning':
+        warnings.push(part.message)
+        break
+      case 'end': {
+        if (head === undefined) break
+        const { reason, receipt } = part
+        return {
+          head: { ...head, warnings: [...head.warnings, ...warnings] },
+          text: text.join(''),
+          reasoning: reasoning.join(''),
+          reason,
+          receipt,
+          attempts: receipt.attempts,
+        }
+      }
+      default:
+        part satisfies never
+    }
+  }
+  throw new Error('an answer ended without its end part')
+}
+
+/**
+ * Waits for the first content, so that an error still gets its status and the headers tell the model; when that takes
+ * long, the stream begins with heartbeats, and everything else comes inside it.
+ */
+async function stream(
+  chatRequest: ChatRequest,
+  dialect: Dialect,
+  parts: AsyncGenerator<AnswerPart>,
+  controller: AbortController,
+  { heartbeatMs, report }: ChatOptions,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const writer = dialect.frames(chatRequest)
+  const first = parts.next()
+  const early = await orLate(first, heartbeatMs)
+  if (early !== 'late' && !early.done && early.value.type === 'start') reply.headers(answerHeaders(early.value.head))
+
+  async function* frames(): AsyncGenerator<string> {
+    try {
+      let pending = first
+      for (;;) {
+        const next = await orLate(pending, heartbeatMs)
+        if (next === 'late') {
+          yield writer.heartbeat
+          continue
+        }
+        if (next.done) return
+        const text = write(next.value)
+        if (text !== '') yield text
+        pending = parts.next()
+      }
+    } catch (error) {
+      const gatewayError = toGatewayError(error)
+      report(gatewayError, chatRequest.id)
+      yield writer.error(gatewayError, chatRequest.id)
+    } finally {
+      // Nobody reads any more: whatever still runs for this answer ends.
+      controller.abort()
+      await parts.return(undefined)
+    }
+  }
+
+  function write(part: AnswerPart): string {
+    switch (part.type) {
+      case 'start':
+        return writer.start(part.head)
+      case 'text-delta':
+        return writer.text(part.text)
+      case 'reasoning-delta':
+        return writer.reasoning(part.text)
+      case 'warning':
+        return ''
+      case 'end':
+        return writer.end(part.reason, part.receipt)
+      default:
+        part satisfies never
+        return ''
+    }
+  }
+
+  return reply
+    .header('content-type', writer.contentType)
+    .header('cache-control', 'no-cache')
+    .header('x-accel-buffering', 'no')
+    .send(Readable.from(frames()))
+}
+
+/** The value, or `late` when it takes longer; the promise goes on. */
+async function orLate<Value>(promise: Promise<Value>, milliseconds: number): Promise<Value | 'late'> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(resolve, milliseconds, 'late')
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,49 @@
+import { GatewayError } from '../core/errors.ts'
+import type { Dialect } from '../dialects/dialect.ts'
+
+/** The dialect whose errors are written on a path: the one with the longest prefix of it. */
+export function dialectOf(path: string, dialects: readonly Dialect[]): Dialect {
+  const ranked = dialects
+    .flatMap((dialect) => dialect.prefixes.map((prefix) => ({ dialect, prefix })))
+    .filter(({ prefix }) => path.startsWith(prefix))
+    .sort((a, b) => b.prefix.length - a.prefix.length)
+  const best = ranked[0]?.dialect ?? dialects[0]
+  if (best === undefined) throw new Error('there is no dialect')
+  return best
+}
+
+/** Fastify's own errors in the gateway's words; everything else is left as it is. */
+export function translateServerError(error: unknown, bodyLimit: number): unknown {
+  if (error instanceof GatewayError || !(error instanceof Error) || !('code' in error)) return error
+  switch (error.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new GatewayError(
+        'body_too_large',
+        `the body is over the limit of ${bodyLimit} bytes (server.body_limit_bytes)`,
+      )
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+    case 'FST_ERR_CTP_INVALID_CONTENT_TYPE':
+      return new GatewayError('unsupported_media_type', 'send the body as content-type: application/json')
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+      return new GatewayError('invalid_request', 'the body is shorter or longer than its content-length says')
+    case 'FST_ERR_BAD_URL':
+      return new GatewayError('invalid_request', 'the URL is malformed')
+    case 'ECONNRESET':
+      return new GatewayError('cancelled', 'the client hung up while it sent its request')
+    default:
+      return error
+  }
+}
+
+/** What Node's HTTP parser refuses before there is a request: status, code and sentence. */
+export function parserRefusal(code: string | undefined): GatewayError {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new GatewayError('headers_too_large', 'the request headers are over the limit (server.header_limit_bytes)')
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new GatewayError('client_timeout', 'the request was not complete in time (server.receive_timeout_seconds)')
+    default:
+      return new GatewayError('invalid_request', 'this is not a well-formed HTTP request')
+  }
+}

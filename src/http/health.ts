@@ -1,0 +1,49 @@
+import type { FastifyInstance } from 'fastify'
+import type { Account } from '../account/account.ts'
+import type { Availability, ModelCard } from '../core/model.ts'
+
+export interface HealthOptions {
+  readonly models: readonly ModelCard[]
+  readonly availability: (model: ModelCard) => Availability
+  readonly account: Account
+  readonly version: string
+  readonly startedAt: number
+  readonly isDraining: () => boolean
+}
+
+/** `/health` (the state of each part), `/health/live` and `/health/ready`. */
+export function addHealth(app: FastifyInstance, options: HealthOptions): void {
+  app.get('/health', async (_request, reply) => {
+    const report = healthReport(options)
+    return reply.code(report.status === 'down' ? 503 : 200).send(report)
+  })
+  app.get('/health/live', async () => ({ status: 'ok' }))
+  app.get('/health/ready', async (_request, reply) => {
+    if (options.isDraining()) return reply.code(503).send({ status: 'stopping' })
+    const { status } = healthReport(options)
+    return reply.code(status === 'down' ? 503 : 200).send({ status })
+  })
+}
+
+/** `ok` while everything configured works, `degraded` while something can answer, `down` when nothing can. */
+function healthReport({ models, availability, account, version, startedAt, isDraining }: HealthOptions) {
+  const states = models.map((model) => ({ model, state: availability(model) }))
+  const canAnswer = states.some(({ model, state }) => state.available && model.auto)
+  const { ledger } = account
+  const sound = ledger.failure === '' && states.every(({ model, state }) => state.available || !model.auto)
+  return {
+    status: canAnswer ? (sound ? 'ok' : 'degraded') : 'down',
+    version,
+    uptime_seconds: Math.round((Date.now() - startedAt) / 1000),
+    stopping: isDraining(),
+    models: Object.fromEntries(
+      states.map(({ model, state }) => [model.name, state.available ? 'available' : state.reason]),
+    ),
+    ledger: {
+      store: ledger.description.startsWith('SQLite') ? 'sqlite' : ledger.description,
+      status: ledger.failure === '' ? 'ok' : `failing: ${ledger.failure}`,
+      pending_rows: ledger.pendingRows,
+      dropped_rows: ledger.droppedRows,
+    },
+  }
+}

@@ -1,0 +1,109 @@
+import { z } from 'zod'
+import { errorTable } from '../core/errors.ts'
+import type { Dialect, Route } from '../dialects/dialect.ts'
+
+type Json = Record<string, unknown>
+
+const statuses = [...new Set(Object.values(errorTable).map(({ status }) => status))].filter((status) => status !== 499)
+
+/** The OpenAPI 3.1 document, made from the dialects' own schemas, so that it cannot say what the code does not do. */
+export function openApiDocument(dialects: readonly Dialect[], version: string): Json {
+  const paths: Record<string, Json> = {}
+  for (const dialect of dialects) {
+    for (const route of dialect.routes) {
+      const path = route.path.replaceAll(/:(\w+)/g, '{$1}')
+      paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(dialect, route) }
+    }
+  }
+  const plain = { type: 'object', additionalProperties: true }
+  paths['/health'] = {
+    get: own('The state of each part; 503 when no model can answer.', 'application/json', plain, [503]),
+  }
+  paths['/health/live'] = { get: own('200 while the process runs.', 'application/json', plain, []) }
+  paths['/health/ready'] = { get: own('200 while requests are taken.', 'application/json', plain, [503]) }
+  paths['/metrics'] = { get: own('Prometheus metrics.', 'text/plain', { type: 'string' }, []) }
+  paths['/openapi.json'] = { get: own('This document.', 'application/json', plain, []) }
+  paths['/'] = { get: own('What this is and where things are.', 'application/json', plain, []) }
+
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Hybrid AI Stack',
+      version,
+      description: 'Sends each request to the cheapest model that can handle it.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/' }],
+    paths,
+    components: {
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer' },
+        apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
+      },
+    },
+    security: [{}, { bearer: [] }, { apiKey: [] }],
+  }
+}
+
+function operation(dialect: Dialect, route: Route): Json {
+  const errors = Object.fromEntries(
+    statuses
+      .filter((status) => couldAnswer(route, status))
+      .map((status) => [
+        String(status),
+        response('An error, in the form of this API.', { type: 'object', required: ['error'] }),
+      ]),
+  )
+  const content: Json = { 'application/json': { schema: schemaOf(route.reply, 'output') } }
+  if (route.streams) content['text/event-stream'] = { schema: { type: 'string' } }
+  return {
+    summary: route.summary,
+    tags: [dialect.name],
+    ...(route.query === undefined ? {} : { parameters: queryParameters(route.query) }),
+    ...(route.body === undefined
+      ? {}
+      : {
+          requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body, 'input') } } },
+        }),
+    responses: { '200': { description: 'The answer.', content }, ...errors },
+  }
+}
+
+/** Without a body there is nothing to be too long, and nothing is asked of a model. */
+function couldAnswer(route: Route, status: number): boolean {
+  if (route.method === 'POST') return true
+  return [400, 401, 404, 405, 408, 414, 417, 431, 500, 503].includes(status)
+}
+
+function own(summary: string, type: string, schema: Json, errors: readonly number[]): Json {
+  const others = [...errors, 400, 405, 408, 431, 500].map((status) => [
+    String(status),
+    response('An error or a state.', { type: 'object' }),
+  ])
+  return {
+    summary,
+    tags: ['operation'],
+    responses: {
+      '200': { description: 'The answer.', content: { [type]: { schema } } },
+      ...Object.fromEntries(others),
+    },
+  }
+}
+
+function response(description: string, schema: Json): Json {
+  return { description, content: { 'application/json': { schema } } }
+}
+
+function queryParameters(query: z.ZodObject): Json[] {
+  return Object.entries(query.shape).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: false,
+    schema: schemaOf(schema as z.ZodType, 'input'),
+  }))
+}
+
+function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
+  const { $schema: _, id: _id, ...json } = z.toJSONSchema(schema, { io, reused: 'inline' }) as Json
+  return json
+}
