@@ -1,0 +1,64 @@
+import type { z } from 'zod'
+import type { Availability, Backend, ModelCard } from '../core/model.ts'
+import type { ReplyPart } from '../core/reply.ts'
+import type { ChatRequest } from '../core/request.ts'
+
+/** What the house gives to every provider. Nothing else is reached from inside one. */
+export interface ProviderServices {
+  /** The provider's key in the configuration, for messages. */
+  readonly name: string
+  /** Folder for model files; exists only once something was put there. */
+  readonly modelsDir: string
+  /** One line for the operator. `progress` lines replace each other on a terminal. */
+  readonly say: (level: 'info' | 'warn' | 'error', message: string) => void
+  readonly progress: (progress: PullProgress) => void
+}
+
+export interface PullProgress {
+  readonly model: string
+  /** What is being done, as `downloading from Hugging Face` or `checking`. */
+  readonly step: string
+  readonly doneBytes: number
+  /** Undefined where the source does not tell. */
+  readonly totalBytes: number | undefined
+}
+
+export interface ProviderCall {
+  readonly request: ChatRequest
+  readonly model: ModelCard
+}
+
+/** A provider that is ready to be called. */
+export interface OpenProvider {
+  /**
+   * Sends the request and yields the reply as it comes (see `ReplyPart` for the order). Throws only `GatewayError`.
+   * When `signal` aborts, or the consumer stops iterating, the work upstream is cancelled at once.
+   */
+  readonly send: (call: ProviderCall, signal: AbortSignal) => AsyncIterable<ReplyPart>
+  /**
+   * Asks, without running a model, which of `models` could answer now. Called in the background every few seconds.
+   * Never throws: a server that cannot be reached is an `Availability` with its reason.
+   */
+  readonly check: (models: readonly ModelCard[], signal: AbortSignal) => Promise<ReadonlyMap<string, Availability>>
+  /** Brings the model to this machine (a download, `ollama pull`). Absent where that means nothing. */
+  readonly pull?: (model: ModelCard, onProgress: (progress: PullProgress) => void, signal: AbortSignal) => Promise<void>
+  /** Starts slow preparation (download, load into memory) without being waited for. */
+  readonly warmUp?: (models: readonly ModelCard[]) => void
+  readonly close: () => Promise<void>
+}
+
+/** One way of reaching models. A new one is a file, its test and a line in `providers/index.ts`. */
+export interface Provider<Options extends z.ZodType = z.ZodType> {
+  /** The value of `kind` in the configuration. */
+  readonly kind: string
+  /** Where its models run when the configuration does not say. */
+  readonly backend: Backend
+  /** Options in the configuration beside `kind`; every leaf is described, every leaf that can has a default. */
+  readonly options: Options
+  readonly open: (options: z.infer<Options>, services: ProviderServices) => OpenProvider
+}
+
+/** Keeps the types of the options and of `open` together. */
+export function defineProvider<Options extends z.ZodType>(provider: Provider<Options>): Provider<Options> {
+  return provider
+}
