@@ -213,7 +213,10 @@ export function createServer(options: ServerOptions): Server {
     async drain() {
       draining = true
       const lastWord = setTimeout(() => stopping.abort(), config.drain_seconds * 1000)
+      // A connection that becomes idle after its answer would keep the server open until its keep-alive ends.
+      const idle = setInterval(() => app.server.closeIdleConnections(), 50)
       await app.close()
+      clearInterval(idle)
       clearTimeout(lastWord)
     },
   }
