@@ -8,16 +8,18 @@ export interface LogOptions {
   readonly level: string
   readonly format: 'auto' | 'json' | 'pretty'
   readonly isTerminal: boolean
+  /** File descriptor; standard error keeps a command's own output clean. */
+  readonly destination?: 1 | 2
 }
 
 /** JSON, one object a line, on standard output; readable lines in a terminal. Never holds prompts or replies. */
-export function createLogger({ level, format, isTerminal }: LogOptions) {
+export function createLogger({ level, format, isTerminal, destination = 1 }: LogOptions) {
   const readable = format === 'pretty' || (format === 'auto' && isTerminal)
   const options: pino.LoggerOptions = { level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime }
-  if (!readable) return pino(options)
+  if (!readable) return pino(options, pino.destination(destination))
   return pino(
     options,
-    pretty({ colorize: isTerminal, sync: true, translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname' }),
+    pretty({ destination, colorize: isTerminal, sync: true, translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname' }),
   )
 }
 

@@ -5,7 +5,7 @@ export interface AvailabilityOptions {
   readonly models: readonly ModelCard[]
   readonly providers: ReadonlyMap<string, OpenProvider>
   readonly checkSeconds: number
-  /** Told when a model comes or goes. */
+  /** Told when a model comes or goes, after the first look. */
   readonly changed: (model: ModelCard, availability: Availability) => void
 }
 
@@ -34,6 +34,13 @@ export class AvailabilityMonitor {
 
   async checkNow(): Promise<void> {
     await Promise.all([...this.#options.providers].map(([name, provider]) => this.#checkOnce(name, provider)))
+  }
+
+  /** A provider says that something changed. A look that is under way may have begun before that, so one follows it. */
+  async providerChanged(name: string): Promise<void> {
+    await this.#checking.get(name)
+    const provider = this.#options.providers.get(name)
+    if (provider !== undefined && !this.#stop.signal.aborted) await this.#checkOnce(name, provider)
   }
 
   /** A call has just shown that the model's server is gone: do not wait for the next look. */
@@ -68,6 +75,8 @@ export class AvailabilityMonitor {
   #set(model: ModelCard, availability: Availability): void {
     const before = this.#states.get(model.name)
     this.#states.set(model.name, availability)
-    if (before?.available !== availability.available) this.#options.changed(model, availability)
+    if (before !== undefined && before.available !== availability.available) {
+      this.#options.changed(model, availability)
+    }
   }
 }

@@ -159,11 +159,13 @@ class LlamaCpp implements OpenProvider {
     const path = await this.#ensureFile(slot.id, slot.name, { progress, pull: this.#options.pull, signal })
 
     slot.state = { at: 'preparing', step: 'loading' }
+    this.#services.changed()
     const startedAt = performance.now()
     const { threads, gpu, context_tokens } = this.#options
     const engine = await openEngine(gpu)
     const loaded = await engine.load(path, { contextTokens: context_tokens, threads, signal })
     slot.state = { at: 'ready', loaded }
+    this.#services.changed()
     slot.failures = 0
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
     this.#services.say('info', `${slot.name} is ready (${seconds} s to load)`)
@@ -176,6 +178,7 @@ class LlamaCpp implements OpenProvider {
     const repeated = slot.failures > 1
     slot.state = { at: 'failed', message, againAt: Date.now() + pauseSeconds * 1000 }
     if (this.#closing.signal.aborted) return
+    this.#services.changed()
     if (!repeated) this.#services.say('warn', `${message.replace(/\.$/, '')}. Trying again from time to time.`)
     slot.timer = setTimeout(() => this.#prepare(slot), pauseSeconds * 1000)
     slot.timer.unref()

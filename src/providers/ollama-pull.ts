@@ -56,6 +56,7 @@ export function backgroundPulls(upstream: Upstream, services: ProviderServices) 
       () => {
         states.delete(model.id)
         services.say('info', `pulled ${model.id}`)
+        services.changed()
       },
       (error: unknown) => {
         const { message } = toGatewayError(error)

@@ -12,6 +12,8 @@ export interface ProviderServices {
   /** One line for the operator. `progress` lines replace each other on a terminal. */
   readonly say: (level: 'info' | 'warn' | 'error', message: string) => void
   readonly progress: (progress: PullProgress) => void
+  /** Tells that a model has come or gone, so that nobody waits for the next regular `check`. */
+  readonly changed: () => void
 }
 
 export interface PullProgress {

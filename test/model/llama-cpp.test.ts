@@ -41,6 +41,7 @@ function open(options: Record<string, unknown>, said: string[] = [], dir = model
     modelsDir: dir,
     say: (_level, message) => said.push(message),
     progress: () => {},
+    changed: () => {},
   }
   return llamaCpp.open(llamaCpp.options.parse(options), services)
 }
@@ -242,7 +243,7 @@ describe('llama-cpp with SmolLM2', () => {
   test('closing in the middle of a reply ends it, and the process can exit in silence', async () => {
     const script = `
       import { llamaCpp } from ${JSON.stringify(new URL('../../src/providers/llama-cpp.ts', import.meta.url).href)}
-      const services = { name: 'x', modelsDir: process.env.DIR, say: () => {}, progress: () => {} }
+      const services = { name: 'x', modelsDir: process.env.DIR, say: () => {}, progress: () => {}, changed: () => {} }
       const provider = llamaCpp.open(llamaCpp.options.parse({}), services)
       const model = ${JSON.stringify(card)}
       provider.warmUp([model])
