@@ -6,7 +6,7 @@ import { packageRoot, setUp } from './setup.mjs'
 const node = setUp({ dev: true })
 const bin = (name) => join(packageRoot, 'node_modules', '.bin', name)
 const checks = [
-  ['format and lint', bin('biome'), ['ci']],
+  ['format and lint', bin('biome'), ['ci', '--colors=off']],
   ['types', bin('tsc'), ['-p', '.']],
   ['unused code', bin('knip'), []],
   ['generated files', node, ['scripts/generate.ts', '--check']],

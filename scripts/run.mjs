@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
+import { join } from 'node:path'
+import { packageRoot } from './setup.mjs'
 
 /**
  * Runs the program in the foreground and exits as it does. A signal to this process is passed on once; Ctrl-C in a
@@ -7,7 +9,9 @@ import { constants } from 'node:os'
  * signals that came from elsewhere matter. This process ends only after the child has.
  */
 export function runAndExit(program, args, options = {}) {
-  const child = spawn(program, args, { stdio: 'inherit', ...options })
+  // Compiled code is kept between runs: a short command takes half the time.
+  const env = { NODE_COMPILE_CACHE: join(packageRoot, 'node_modules', '.cache', 'node'), ...process.env }
+  const child = spawn(program, args, { stdio: 'inherit', env, ...options })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
       // A terminal sends SIGINT and SIGHUP to the child as well; a second one would be taken for impatience.

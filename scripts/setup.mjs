@@ -24,7 +24,9 @@ export function setUp({ dev }) {
       `This is Node ${process.versions.node}; Node ${oldestNode} or newer is needed. Get it from https://nodejs.org.`,
     )
 
-  if (!isInstalled(dev)) install(dev)
+  // Who has the development packages keeps them, also when the gateway is only started.
+  const wanted = dev || stamped().installed === 'dev'
+  if (!isInstalled(wanted)) install(wanted)
   const found = findNode() ?? repairNode()
   if (found !== undefined) return found
   if (major >= ownNode) return process.execPath
@@ -35,8 +37,13 @@ export function setUp({ dev }) {
 
 /** A full install also serves where only the production part is asked for. */
 function isInstalled(dev) {
-  const [sum, installed] = existsSync(stamp) ? readFileSync(stamp, 'utf8').trim().split(' ') : []
+  const { sum, installed } = stamped()
   return sum === lockSum() && (installed === 'dev' || !dev)
+}
+
+function stamped() {
+  const [sum, installed] = existsSync(stamp) ? readFileSync(stamp, 'utf8').trim().split(' ') : []
+  return { sum, installed }
 }
 
 function lockSum() {

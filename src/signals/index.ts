@@ -2,13 +2,10 @@ import type { ChatRequest } from '../core/request.ts'
 import { code } from './code.ts'
 import { keywords } from './keywords.ts'
 import { promptLength } from './prompt-length.ts'
-import type { Facts, Signal } from './signal.ts'
+import type { Facts } from './signal.ts'
 import { taskType } from './task-type.ts'
 
-/** Every signal of the house. */
-export const signals = [promptLength, keywords, code, taskType] as const satisfies readonly Signal[]
-
-/** Reads all signals. */
+/** Reads every signal of the house. */
 export function readFacts(request: ChatRequest): Facts {
   return {
     promptLength: promptLength.read(request),

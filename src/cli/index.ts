@@ -1,0 +1,11 @@
+import { chat } from './chat.ts'
+import type { Command } from './command.ts'
+import { config } from './config.ts'
+import { doctor } from './doctor.ts'
+import { models } from './models.ts'
+import { route } from './route.ts'
+import { serve } from './serve.ts'
+import { stats } from './stats.ts'
+
+/** Every command of `hybrid`. */
+export const commands: readonly Command[] = [serve, chat, route, models, stats, config, doctor]

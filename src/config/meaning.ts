@@ -1,0 +1,52 @@
+import { didYouMean } from './issues.ts'
+import type { ConfigProblem } from './problem.ts'
+import type { ParsedConfig } from './schema.ts'
+
+/** What the shape alone cannot tell: names that must exist, and a door that must not stand open. */
+export function checkMeaning(config: ParsedConfig): readonly ConfigProblem[] {
+  return [...modelProblems(config), ...baselineProblems(config), ...urlProblems(config), ...doorProblems(config)]
+}
+
+function modelProblems({ models, providers }: ParsedConfig): readonly ConfigProblem[] {
+  const known = Object.keys(providers)
+  const problems = Object.entries(models)
+    .filter(([, model]) => !Object.hasOwn(providers, model.provider))
+    .map(([name, { provider }]) => ({
+      where: `models.${name}.provider`,
+      message: `names no provider: '${provider}'; ${didYouMean(provider, known, 'the known ones are')}`,
+    }))
+  if (!Object.hasOwn(models, 'auto')) return problems
+  return [...problems, { where: 'models.auto', message: 'is the name that means routing: choose another one' }]
+}
+
+function baselineProblems({ models, router }: ParsedConfig): readonly ConfigProblem[] {
+  const where = 'router.baseline_model'
+  const { baseline_model: name } = router
+  const enabled = Object.keys(models).filter((key) => models[key]?.enabled)
+  if (enabled.includes(name)) return []
+  if (Object.hasOwn(models, name)) {
+    const message = `is '${name}', which is disabled: name one of ${enabled.join(', ') || '(no model is enabled)'}`
+    return [{ where, message }]
+  }
+  return [{ where, message: `is no configured model: '${name}'; ${didYouMean(name, enabled, 'the models are')}` }]
+}
+
+/** `localhost:11434` parses as a URL whose scheme is `localhost`. */
+function urlProblems({ providers }: ParsedConfig): readonly ConfigProblem[] {
+  return Object.entries(providers).flatMap(([name, options]) =>
+    Object.entries(options)
+      .filter(([key, value]) => /(^|_)url$/.test(key) && typeof value === 'string' && !/^https?:\/\//i.test(value))
+      .map(([key]) => ({ where: `providers.${name}.${key}`, message: 'must begin with http:// or https://' })),
+  )
+}
+
+/** `config` has its secrets resolved: a key that refers to an unset variable protects nothing. */
+function doorProblems({ server: { host, keys, allow_open } }: ParsedConfig): readonly ConfigProblem[] {
+  if (isLoopback(host) || keys.length > 0 || allow_open) return []
+  const message = `is ${host}, which others can reach, and no key is set: set HYBRID_API_KEY (or server.keys), or server.allow_open: true`
+  return [{ where: 'server.host', message }]
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d+){3}$/.test(host)
+}

@@ -1,0 +1,322 @@
+import { stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { Command } from 'commander'
+import { Account } from './account/account.ts'
+import { Ledger } from './account/ledger.ts'
+import { createLogger, requestLine } from './account/log.ts'
+import { createMetrics } from './account/metrics.ts'
+import { openLedgerStore } from './account/open-ledger.ts'
+import { ExactCache } from './cache/exact-cache.ts'
+import type { House, ModelFile, OpenedAccount, Toolbox } from './cli/command.ts'
+import { commands } from './cli/index.ts'
+import { readStream } from './cli/input.ts'
+import { showProgress } from './cli/progress.ts'
+import { type LoadedConfig, loadConfig } from './config/load.ts'
+import { ConfigError } from './config/problem.ts'
+import { GatewayError } from './core/errors.ts'
+import type { Availability, ModelCard } from './core/model.ts'
+import type { ChatRequest } from './core/request.ts'
+import { StartError } from './core/start-error.ts'
+import { dialects } from './dialects/index.ts'
+import { answer, type Rooms, route } from './gateway/answer.ts'
+import { AvailabilityMonitor } from './gateway/availability.ts'
+import { createServer, packageVersion } from './http/server.ts'
+import { openProvider } from './providers/index.ts'
+import { wantedFile } from './providers/model-catalog.ts'
+import type { OpenProvider } from './providers/provider.ts'
+import { decide } from './router/decide.ts'
+import { readFacts } from './signals/index.ts'
+import { openMemoryLedger } from './stores/memory.ts'
+import { openSqliteLedger } from './stores/sqlite.ts'
+
+/** The only file that knows all rooms: it opens them in order and closes them in reverse. */
+
+type Logger = ReturnType<typeof createLogger>
+
+const projectDir = resolve(dirname(fileURLToPath(import.meta.url)), '..')
+
+type Say = (level: 'info' | 'warn' | 'error', message: string) => void
+
+function sayTo(logger: Logger): Say {
+  return (level, message) => logger[level](message)
+}
+
+/** Opens the ledger and what counts: enough to read what was spent. */
+async function openAccount({ config }: LoadedConfig, logger: Logger) {
+  const { ledger: ledgerConfig, data_dir: dataDir } = config
+  const say = sayTo(logger)
+  const store = await openLedgerStore({
+    dataDir,
+    required: ledgerConfig.required,
+    openFile: openSqliteLedger,
+    openMemory: openMemoryLedger,
+    say,
+  })
+  const metrics = createMetrics()
+  const ledger = new Ledger(store, {
+    flushMs: ledgerConfig.flush_ms,
+    maxPendingRows: ledgerConfig.max_pending_rows,
+    say,
+  })
+  const account = new Account({
+    ledger,
+    store,
+    metrics,
+    baseline: config.baseline,
+    ledgerRequired: ledgerConfig.required,
+    log: (receipt) => logger.info(requestLine(receipt), receipt.status),
+  })
+  return { store, metrics, ledger, account, close: () => ledger.close() }
+}
+
+/** Opens every room but the front door. `sayProgress` gets the lines about downloads where nobody draws a bar. */
+export async function openHouse(
+  loaded: LoadedConfig,
+  logger: Logger,
+  sayProgress: Say = sayTo(logger),
+): Promise<House & { rooms: Rooms }> {
+  const { config, warnings } = loaded
+  const say = sayTo(logger)
+  for (const warning of warnings) say('warn', warning)
+
+  const { store, metrics, ledger, account } = await openAccount(loaded, logger)
+  const orphans = await store.closeOrphans()
+  if (orphans > 0)
+    say('warn', `${orphans} requests were interrupted when an earlier process died; the ledger says so now`)
+
+  const progress = showProgress(process.stderr, sayProgress)
+  const providers = new Map<string, OpenProvider>()
+  for (const [name, options] of Object.entries(config.providers)) {
+    if (!config.models.some((model) => model.provider === name)) continue
+    const changed = () => void availability.providerChanged(name)
+    providers.set(name, openProvider(options, { name, modelsDir: config.models_dir, say, progress, changed }))
+  }
+
+  const availability = new AvailabilityMonitor({
+    models: config.models,
+    providers,
+    checkSeconds: config.availability.check_seconds,
+    changed: (model, { available, reason }) =>
+      logger.info(available ? `${model.name} can answer now` : `${model.name} cannot answer any more (${reason})`),
+  })
+  const cache = new ExactCache({
+    enabled: config.cache.enabled,
+    ttlSeconds: config.cache.ttl_seconds,
+    maxBytes: config.cache.max_bytes,
+  })
+  metrics.watch({
+    ledgerPendingRows: () => ledger.pendingRows,
+    ledgerDroppedRows: () => ledger.droppedRows,
+    cacheBytes: () => cache.bytes,
+    inFlight: () => account.openRequests,
+    modelsAvailable: () =>
+      config.models.map((model) => ({ model: model.name, available: availability.of(model).available })),
+  })
+
+  const { router } = config
+  const rooms: Rooms = {
+    models: config.models,
+    readFacts,
+    policy: {
+      useLocalForSimple: router.use_local_for_simple,
+      complexityThreshold: router.complexity_threshold,
+      unknownPrice: router.unknown_price,
+      expectedOutputTokens: router.expected_output_tokens,
+    },
+    availability,
+    cache,
+    providers,
+    account,
+    answerTimeoutSeconds: config.limits.answer_timeout_seconds,
+  }
+  await availability.start()
+
+  return {
+    rooms,
+    models: config.models,
+    availability: availability.of,
+    account,
+    answer: (request, signal) => answer(request, rooms, signal),
+    route: (request) => route(request, rooms),
+    routeAmong: (request, among) => decideAmong(request, rooms, among),
+    prepare: (request, signal) => prepare(request, rooms, signal),
+    async pull(model, signal) {
+      const provider = providers.get(model.provider)
+      if (provider?.pull === undefined) {
+        throw new GatewayError(
+          'unsupported',
+          `${model.name} is served by '${model.provider}', which has nothing to pull`,
+        )
+      }
+      await provider.pull(model, progress, signal)
+    },
+    async close() {
+      availability.stop()
+      await Promise.all([...providers.values()].map((provider) => provider.close()))
+      await ledger.close()
+    },
+  }
+}
+
+/** The decision for a world that is not the present one. Runs nothing. */
+function decideAmong(request: ChatRequest, rooms: Rooms, among: (model: ModelCard) => Availability) {
+  return decide(request, rooms.readFacts(request), { models: rooms.models, availability: among }, rooms.policy)
+}
+
+/** Loads the local model that would be chosen if it were loaded; when that fails, the next one. */
+async function prepare(request: ChatRequest, rooms: Rooms, signal: AbortSignal): Promise<void> {
+  const { availability, providers } = rooms
+  const started = new Set<string>()
+  const hope = (model: ModelCard): Availability => {
+    const now = availability.of(model)
+    const isComing = /^(not loaded|looking|loading|downloading|checking|waiting)/.test(now.reason)
+    const canStart = providers.get(model.provider)?.warmUp !== undefined && !started.has(model.name)
+    return now.available || canStart || (started.has(model.name) && isComing) ? { available: true, reason: '' } : now
+  }
+
+  while (!signal.aborted) {
+    const [first] = decideAmong(request, rooms, hope).plan
+    if (first === undefined || availability.of(first).available || !hope(first).available) return
+    if (!started.has(first.name)) {
+      providers.get(first.provider)?.warmUp?.([first])
+      started.add(first.name)
+    } else {
+      await sleep(100, undefined, { signal }).catch(() => undefined)
+    }
+    await availability.checkNow()
+  }
+}
+
+/** Files of the models that run in this process, and whether they are there. */
+async function modelFiles({ config }: LoadedConfig): Promise<readonly ModelFile[]> {
+  const local = config.models.filter(({ provider }) => config.providers[provider]?.kind === 'llama-cpp')
+  return await Promise.all(
+    local.map(async (model) => {
+      const { path, bytes } = wantedFile(model.id, config.models_dir)
+      const found = await stat(path).catch(() => undefined)
+      return { model, path, wantedBytes: bytes, present: found !== undefined }
+    }),
+  )
+}
+
+/** Serves until SIGTERM or SIGINT; a second one ends at once. */
+async function serve(loaded: LoadedConfig): Promise<void> {
+  const { config } = loaded
+  const logger = createLogger({ ...config.log, isTerminal: process.stdout.isTTY === true })
+  const house = await openHouse(loaded, logger)
+  const server = createServer({
+    config: config.server,
+    rate: config.limits.rate,
+    maxPromptCharacters: config.limits.max_prompt_characters,
+    dialects,
+    answer: house.answer,
+    route: house.route,
+    account: house.account,
+    models: config.models,
+    availability: house.availability,
+    logger,
+    version: packageVersion(),
+  })
+
+  const stop = async (signal: string) => {
+    process.once('SIGINT', () => process.exit(130))
+    logger.info(`${signal}: finishing ${house.account.openRequests} running requests, then stopping`)
+    await server.drain()
+    await house.close()
+    logger.info('stopped')
+    process.exit(0)
+  }
+  process.once('SIGTERM', () => void stop('SIGTERM'))
+  process.once('SIGINT', () => void stop('SIGINT'))
+
+  try {
+    const address = await server.listen()
+    logger.info(`Hybrid AI Stack ${packageVersion()} listens on ${address}`)
+  } catch (error) {
+    await house.close()
+    throw explainListen(error, config.server)
+  }
+  for (const [name, provider] of house.rooms.providers) {
+    provider.warmUp?.(config.models.filter((model) => model.provider === name))
+  }
+  await house.rooms.availability.checkNow()
+  sayWhatIsThere(house, logger)
+}
+
+function sayWhatIsThere(house: House, logger: Logger): void {
+  const automatic = house.models.filter(({ auto }) => auto)
+  const ready = automatic.filter((model) => house.availability(model).available).map(({ name }) => name)
+  const missing = automatic.filter((model) => !house.availability(model).available)
+  logger.info(ready.length === 0 ? 'no model can answer yet' : `these models answer: ${ready.join(', ')}`)
+  for (const [reason, models] of Map.groupBy(missing, (model) => house.availability(model).reason)) {
+    logger.info(`not there: ${models.map(({ name }) => name).join(', ')} (${reason})`)
+  }
+}
+
+function explainListen(error: unknown, { host, port }: { host: string; port: number }): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'EADDRINUSE') {
+    return new StartError(`port ${port} is in use: stop the program that has it, or set GATEWAY_PORT to another one`)
+  }
+  if (code === 'EACCES')
+    return new StartError(`port ${port} may not be opened by this user: set GATEWAY_PORT to one over 1023`)
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return new StartError(`this machine has no address ${host}: set GATEWAY_HOST`)
+  return error
+}
+
+/** Warnings of the rooms go to standard error, so that the output of a command stays its own. */
+function quietLogger(): Logger {
+  return createLogger({ level: 'warn', format: 'pretty', isTerminal: process.stderr.isTTY === true, destination: 2 })
+}
+
+async function main(): Promise<void> {
+  // A reader that has seen enough (`hybrid models | head -1`) is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+
+  const program = new Command('hybrid')
+    .description('An API gateway that sends each request to the cheapest model that can handle it.')
+    .version(packageVersion())
+    .option('--config <file>', 'YAML file to read instead of $HYBRID_CONFIG or hybrid.yaml')
+    .option('--json', 'print JSON')
+    .showHelpAfterError("Run 'hybrid --help' for the commands, 'hybrid COMMAND --help' for one of them.")
+
+  const toolbox: Toolbox = {
+    version: packageVersion(),
+    environment: process.env,
+    projectDir,
+    loadConfig: (variables) => {
+      const given = Object.entries(variables ?? {}).filter(([, value]) => value !== undefined)
+      const environment = { ...process.env, ...Object.fromEntries(given) }
+      return loadConfig({ environment, file: program.opts().config, projectDir })
+    },
+    openHouse: (loaded) => openHouse(loaded, quietLogger(), (_level, message) => process.stderr.write(`${message}\n`)),
+    openAccount: (loaded): Promise<OpenedAccount> => openAccount(loaded, quietLogger()),
+    modelFiles,
+    serve,
+    print: (text) => process.stdout.write(`${text}\n`),
+    write: (text) => process.stdout.write(text),
+    note: (text) => process.stderr.write(process.stderr.isTTY ? `\x1b[2m${text}\x1b[22m\n` : `${text}\n`),
+    readInput: () => readStream(process.stdin),
+    isTerminal: process.stdout.isTTY === true,
+    columns: process.stdout.columns ?? 100,
+    json: () => program.opts().json === true,
+  }
+  for (const command of commands) command.register(program, toolbox)
+  await program.parseAsync()
+}
+
+function fail(error: unknown): void {
+  if (error instanceof ConfigError || error instanceof StartError || error instanceof GatewayError) {
+    process.stderr.write(`${error.message}\n`)
+  } else {
+    process.stderr.write(`this is a fault of the program: ${error instanceof Error ? error.stack : String(error)}\n`)
+  }
+  process.exitCode = 1
+}
+
+if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  await main().catch(fail)
+}
