@@ -9,9 +9,15 @@ import type { AnswerFacts, Dialect } from './dialect.ts'
 
 const promptText = z.string({ error: 'must be a string' })
 
+/** What `meta` adds to the schemas here is what `parse` checks beyond them, for the OpenAPI document. */
+const visible = String.raw`\S`
+
 const chatBody = z
   .looseObject({
-    prompt: promptText.optional().describe('The prompt, where there is only one. Either this or `messages`.'),
+    prompt: promptText
+      .optional()
+      .describe('The prompt, where there is only one. Either this or `messages`.')
+      .meta({ pattern: visible }),
     messages: z
       .array(
         z.object({
@@ -21,7 +27,8 @@ const chatBody = z
         { error: 'must be an array of {role, content}' },
       )
       .optional()
-      .describe('The conversation. Either this or `prompt`.'),
+      .describe('The conversation. Either this or `prompt`.')
+      .meta({ contains: { properties: { role: { enum: ['user', 'assistant'] }, content: { pattern: visible } } } }),
     model: z.string({ error: 'must be a string' }).default('auto').describe('`auto` routes; a name pins that model.'),
     stream: z.boolean({ error: 'must be true or false' }).default(false).describe('Answer with server-sent events.'),
     max_tokens: z
@@ -40,7 +47,7 @@ const chatBody = z
       .optional()
       .describe('Your own labels; not sent to any model.'),
   })
-  .meta({ id: 'ChatRequest' })
+  .meta({ id: 'ChatRequest', oneOf: [{ required: ['prompt'] }, { required: ['messages'] }] })
 
 const factors = z.record(z.string(), z.number())
 const nullableCost = z.number().nullable().describe('Dollars; null where the price of a model is unknown.')

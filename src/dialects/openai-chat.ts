@@ -16,6 +16,20 @@ const bounded = (least: number, most: number) => {
 }
 const tokenLimit = z.int({ error: 'must be a whole number, at least 1' }).min(1, 'must be at least 1').nullish()
 
+/** What `meta` adds to the schemas here is what `parse` checks beyond them, for the OpenAPI document. */
+const visible = { type: 'string', pattern: String.raw`\S` }
+const visibleContent = { anyOf: [visible, { type: 'array', contains: { properties: { text: visible } } }] }
+const nothing = { anyOf: [{ type: 'null' }, { type: 'array', maxItems: 0 }] }
+const unsupported = {
+  tools: nothing,
+  functions: nothing,
+  audio: nothing,
+  modalities: { anyOf: [...nothing.anyOf, { enum: ['text', ['text']] }] },
+  response_format: {
+    anyOf: [{ type: 'null' }, { type: 'object', properties: { type: { const: 'text' } }, required: ['type'] }],
+  },
+}
+
 const chatBody = z
   .looseObject({
     model: z
@@ -31,7 +45,8 @@ const chatBody = z
         }),
         { error: 'must be an array of messages' },
       )
-      .min(1, 'is empty: send at least one message'),
+      .min(1, 'is empty: send at least one message')
+      .meta({ contains: { properties: { role: { enum: ['user', 'assistant'] }, content: visibleContent } } }),
     stream: z.boolean({ error: 'must be true or false' }).nullish(),
     stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
     max_tokens: tokenLimit,
@@ -42,11 +57,14 @@ const chatBody = z
     frequency_penalty: bounded(-2, 2),
     stop: z.union([z.string(), z.array(z.string()).max(4)], { error: 'must be a string or up to 4 of them' }).nullish(),
     seed: z.int({ error: 'must be a whole number' }).nullish(),
-    n: z.int().nullish(),
+    n: z
+      .int()
+      .nullish()
+      .meta({ enum: [1, null] }),
     user: z.string().nullish(),
     metadata: z.record(z.string(), z.unknown()).nullish(),
   })
-  .meta({ id: 'OpenAIChatRequest' })
+  .meta({ id: 'OpenAIChatRequest', allOf: [{ properties: unsupported }] })
 
 const known = Object.keys(chatBody.shape)
 
@@ -237,7 +255,7 @@ function refuseUnsupported(body: z.infer<typeof chatBody>): void {
   for (const field of ['tools', 'functions', 'audio', 'modalities']) {
     const value = body[field]
     const empty = value === undefined || value === null || (Array.isArray(value) && value.length === 0)
-    if (empty || (field === 'modalities' && String(value) === 'text')) continue
+    if (empty || (field === 'modalities' && isTextAlone(value))) continue
     throw new GatewayError('unsupported', `${field}: is not supported yet; leave it out`, { field })
   }
   const format = body.response_format as { type?: unknown } | null | undefined
@@ -248,8 +266,13 @@ function refuseUnsupported(body: z.infer<typeof chatBody>): void {
   }
 }
 
+function isTextAlone(modalities: unknown): boolean {
+  return modalities === 'text' || (Array.isArray(modalities) && modalities.length === 1 && modalities[0] === 'text')
+}
+
+/** An object from outside may not become a string: its `toString` need not be a function. */
 function unsupportedPart({ input }: { input?: unknown }): string {
-  return `'${String(input)}' parts are not supported yet; send text`
+  return typeof input === 'string' ? `'${input}' parts are not supported yet; send text` : "must be 'text'"
 }
 
 function frame(data: object): string {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../core/errors.ts'
 import type { Dialect } from '../dialects/dialect.ts'
 
@@ -46,4 +47,12 @@ export function parserRefusal(code: string | undefined): GatewayError {
     default:
       return new GatewayError('invalid_request', 'this is not a well-formed HTTP request')
   }
+}
+
+/** What is wrong with the head of a request that the parser let pass. */
+export function refusalOfHead({ headers, httpVersion }: IncomingMessage): GatewayError | undefined {
+  if (httpVersion !== '1.1') return undefined
+  if (headers.host === undefined) return new GatewayError('invalid_request', 'the Host header is missing')
+  if (headers.expect === undefined || headers.expect.toLowerCase() === '100-continue') return undefined
+  return new GatewayError('expectation_failed', 'the Expect header may only be 100-continue: leave it out')
 }

@@ -4,7 +4,11 @@ import { GatewayError } from '../core/errors.ts'
 const deepest = 64
 
 /** Bytes of a request body as a value. Throws `invalid_request` for what is not plain, moderately nested JSON. */
-export function parseJsonBody(bytes: Buffer): unknown {
+export function parseJsonBody(bytes: Buffer, encoding = 'identity'): unknown {
+  if (encoding.toLowerCase() !== 'identity') {
+    const message = `content-encoding '${encoding.slice(0, 50)}' is not supported: send the body as it is`
+    throw new GatewayError('unsupported_media_type', message)
+  }
   if (bytes.length === 0) throw new GatewayError('invalid_request', 'the body is empty: send a JSON object')
   if (!isUtf8(bytes)) throw new GatewayError('invalid_request', 'the body is not valid UTF-8')
 

@@ -25,6 +25,7 @@ export function openApiDocument(dialects: readonly Dialect[], version: string): 
   paths['/openapi.json'] = { get: own('This document.', 'application/json', plain, []) }
   paths['/'] = { get: own('What this is and where things are.', 'application/json', plain, []) }
 
+  const schemas: Json = {}
   return {
     openapi: '3.1.0',
     info: {
@@ -34,8 +35,9 @@ export function openApiDocument(dialects: readonly Dialect[], version: string): 
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
-    paths,
+    paths: hoist(paths, schemas),
     components: {
+      schemas,
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer' },
         apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
@@ -69,14 +71,15 @@ function operation(dialect: Dialect, route: Route): Json {
   }
 }
 
-/** Without a body there is nothing to be too long, and nothing is asked of a model. */
+/** Without a body there is nothing to be too long, and only a chat asks something of a model. */
 function couldAnswer(route: Route, status: number): boolean {
+  if (route.does !== 'chat' && (status === 502 || status === 504)) return false
   if (route.method === 'POST') return true
   return [400, 401, 404, 405, 408, 414, 417, 431, 500, 503].includes(status)
 }
 
 function own(summary: string, type: string, schema: Json, errors: readonly number[]): Json {
-  const others = [...errors, 400, 405, 408, 431, 500].map((status) => [
+  const others = [...errors, 400, 405, 408, 417, 431, 500].map((status) => [
     String(status),
     response('An error or a state.', { type: 'object' }),
   ])
@@ -106,4 +109,18 @@ function queryParameters(query: z.ZodObject): Json[] {
 function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
   const { $schema: _, id: _id, ...json } = z.toJSONSchema(schema, { io, reused: 'inline' }) as Json
   return json
+}
+
+/** Moves the definitions that zod puts beside each schema into `schemas`: a `$ref` counts from the top of the document. */
+function hoist(value: unknown, schemas: Json): unknown {
+  if (Array.isArray(value)) return value.map((item) => hoist(item, schemas))
+  if (typeof value !== 'object' || value === null) return value
+  const { $defs = {}, ...rest } = value as Json
+  for (const [name, schema] of Object.entries($defs as Json)) schemas[name] = hoist(schema, schemas)
+  return Object.fromEntries(
+    Object.entries(rest).map(([key, child]) => [
+      key,
+      key === '$ref' ? String(child).replace('#/$defs/', '#/components/schemas/') : hoist(child, schemas),
+    ]),
+  )
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import { openTestGateway, type TestGateway } from '../../test/fixtures/gateway.ts'
 
 describe('bad input', () => {
@@ -148,20 +149,41 @@ describe('bad input', () => {
     assert.equal(reply.statusCode, 200)
   })
 
+  test('a compressed body: 415', async () => {
+    const reply = await gateway.app.inject({
+      method: 'POST',
+      url: chat,
+      headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' },
+      payload: gzipSync('{"prompt": "x"}'),
+    })
+    assert.equal(reply.statusCode, 415)
+    assert.match(reply.json().error, /content-encoding 'gzip' is not supported: send the body as it is/)
+  })
+
+  test('a body that says that it is not compressed is taken', async () => {
+    assert.equal((await gateway.post(chat, { prompt: 'x' }, { 'content-encoding': 'identity' })).statusCode, 200)
+  })
+
   test('unknown path: 404, with the way out', async () => {
     const reply = await gateway.get('/api/v2/chat')
     assert.equal(reply.statusCode, 404)
     assert.match(reply.json().error, /nothing at GET \/api\/v2\/chat; see \/openapi\.json/)
   })
 
+  test('an unknown path: 404, whatever the body is', async () => {
+    assert.equal((await gateway.post('/api/v2/chat', '{"prompt": ')).statusCode, 404)
+    assert.equal((await gateway.post('/api/v2/chat', 'x', { 'content-type': 'text/plain' })).statusCode, 404)
+  })
+
   for (const [method, url, allow] of [
+    ['QUERY', '/health', 'GET'],
     ['GET', '/api/v1/chat', 'POST'],
     ['DELETE', '/api/v1/chat', 'POST'],
     ['POST', '/api/v1/stats', 'GET'],
     ['PUT', '/v1/chat/completions', 'POST'],
   ] as const) {
     test(`${method} ${url}: 405`, async () => {
-      const reply = await gateway.app.inject({ method, url })
+      const reply = await gateway.app.inject({ method: method as 'GET', url })
       assert.equal(reply.statusCode, 405)
       assert.equal(reply.headers.allow, allow)
     })
@@ -216,6 +238,20 @@ describe('bad input', () => {
       type: 'invalid_request_error',
     },
     {
+      name: 'a part whose type cannot be printed',
+      body: { model: 'auto', messages: [{ role: 'user', content: [{ type: { toString: 1 }, text: 'x' }] }] },
+      status: 400,
+      param: 'messages[0].content',
+      type: 'invalid_request_error',
+    },
+    {
+      name: 'modalities that cannot be printed',
+      body: { model: 'auto', messages: [hello], modalities: { toString: 1 } },
+      status: 400,
+      param: 'modalities',
+      type: 'invalid_request_error',
+    },
+    {
       name: 'a JSON schema',
       body: { model: 'auto', messages: [hello], response_format: { type: 'json_object' } },
       status: 400,
@@ -249,7 +285,7 @@ describe('what only a socket can send', () => {
   after(() => gateway.close())
 
   const head = 'POST /api/v1/chat HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n'
-  const cases: readonly { name: string; send: string; status: number }[] = [
+  const cases: readonly { name: string; send: string; status: number; body?: RegExp }[] = [
     { name: 'a flood of headers', send: `GET / HTTP/1.1\r\nhost: x\r\n${'a: b\r\n'.repeat(2000)}\r\n`, status: 431 },
     { name: 'one huge header', send: `GET / HTTP/1.1\r\nhost: x\r\na: ${'b'.repeat(10_000)}\r\n\r\n`, status: 431 },
     { name: 'half a body', send: `${head}content-length: 100\r\n\r\n{"prompt":`, status: 408 },
@@ -262,18 +298,42 @@ describe('what only a socket can send', () => {
       status: 400,
     },
     { name: 'a malformed chunk', send: `${head}transfer-encoding: chunked\r\n\r\nzz\r\n`, status: 400 },
+    {
+      name: 'an expectation nobody knows',
+      send: `${head}content-length: 0\r\nexpect: tea\r\nconnection: close\r\n\r\n`,
+      status: 417,
+      body: /"code":"expectation_failed"/,
+    },
     { name: 'no host', send: 'GET /health HTTP/1.1\r\n\r\n', status: 400 },
     { name: 'a malformed URL', send: 'GET /%zz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', status: 400 },
   ]
-  for (const { name, send, status } of cases) {
+  for (const { name, send, status, body = /"error":/ } of cases) {
     test(`${name}: ${status}`, async () => {
-      assert.equal(await statusOf(port, send), status)
+      const reply = await replyTo(port, send)
+      assert.equal(Number(/^HTTP\/1\.1 (\d+)/.exec(reply)?.[1]), status)
+      assert.match(reply, body)
     })
   }
 
   test('and it still answers afterwards', async () => {
     assert.equal((await gateway.post('/api/v1/chat', { prompt: 'x' })).statusCode, 200)
   })
+})
+
+describe('stopping', () => {
+  const head = 'POST /api/v1/chat HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n'
+  for (const { name, send, event } of [
+    { name: 'half a head', send: head, event: 'connection' },
+    { name: 'half a body', send: `${head}\r\n{"prompt":`, event: 'request' },
+  ]) {
+    test(`does not wait for ever for ${name}`, { timeout: 20_000 }, async () => {
+      const gateway = await openTestGateway({ config: { server: { drain_seconds: 0.05 } } })
+      const reply = replyTo(Number(new URL(await gateway.listen()).port), send)
+      await once(gateway.app.server, event)
+      await gateway.close()
+      await reply
+    })
+  }
 })
 
 describe('request ids', () => {
@@ -480,13 +540,13 @@ describe('answers', () => {
   })
 })
 
-async function statusOf(port: number, send: string): Promise<number> {
+async function replyTo(port: number, send: string): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   const chunks: Buffer[] = []
-  socket.on('data', (chunk) => chunks.push(chunk))
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk))
   socket.on('error', () => {})
   await once(socket, 'connect')
   socket.write(send)
   await once(socket, 'close')
-  return Number(/^HTTP\/1\.1 (\d+)/.exec(Buffer.concat(chunks).toString())?.[1])
+  return Buffer.concat(chunks).toString()
 }

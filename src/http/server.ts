@@ -8,7 +8,7 @@ import type { ChatRequest } from '../core/request.ts'
 import type { Dialect, Operation } from '../dialects/dialect.ts'
 import { type AnswerFunction, chat } from './chat.ts'
 import { addCors } from './cors.ts'
-import { dialectOf, parserRefusal, translateServerError } from './errors.ts'
+import { dialectOf, parserRefusal, refusalOfHead, translateServerError } from './errors.ts'
 import { addHealth } from './health.ts'
 import { parseJsonBody } from './json-body.ts'
 import { KeyCheck } from './keys.ts'
@@ -52,6 +52,9 @@ export interface Server {
   readonly drain: () => Promise<void>
 }
 
+/** How long the last words of a stopping gateway may take to reach their clients. */
+const lastWordMs = 1000
+
 /** The front door: listens, checks key and rate, chooses the dialect, renders errors. */
 export function createServer(options: ServerOptions): Server {
   const { config, dialects, account, logger, version } = options
@@ -70,6 +73,8 @@ export function createServer(options: ServerOptions): Server {
     return503OnClosing: false,
     http: {
       maxHeaderSize: config.header_limit_bytes,
+      // Node would refuse with an empty reply; `refusalOfHead` refuses in the words of the dialect.
+      requireHostHeader: false,
       headersTimeout: config.receive_timeout_seconds * 1000,
       // How often the two limits above are looked at: often enough for the shortest one that makes sense.
       connectionsCheckingInterval: Math.max(100, Math.min(5000, config.receive_timeout_seconds * 250)),
@@ -92,7 +97,7 @@ export function createServer(options: ServerOptions): Server {
   app.addContentTypeParser(
     /^application\/(?:[\w.-]+\+)?json\b/i,
     { parseAs: 'buffer' },
-    async (_request: unknown, body: Buffer) => parseJsonBody(body),
+    async ({ headers }: FastifyRequest, body: Buffer) => parseJsonBody(body, headers['content-encoding']),
   )
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply))
   app.setNotFoundHandler((request, reply) => sendError(notFound(request), request, reply))
@@ -103,6 +108,17 @@ export function createServer(options: ServerOptions): Server {
     return payload
   })
   addCors(app, config.cors_origins)
+  // Node would answer this by itself, without a body.
+  app.server.on('checkExpectation', (request, response) => app.routing(request, response))
+  app.addHook('onRequest', async (request, reply) => {
+    const refusal = refusalOfHead(request.raw)
+    if (refusal !== undefined) {
+      reply.header('connection', 'close')
+      throw refusal
+    }
+    // Before the body is read, too: what is sent to nowhere is not parsed.
+    if (request.is404) throw notFound(request)
+  })
 
   const keys = new KeyCheck(config.keys)
   const limit = new RateLimit(options.rate)
@@ -212,12 +228,18 @@ export function createServer(options: ServerOptions): Server {
     listen: () => app.listen({ host: config.host, port: config.port }),
     async drain() {
       draining = true
-      const lastWord = setTimeout(() => stopping.abort(), config.drain_seconds * 1000)
+      let cut: NodeJS.Timeout | undefined
+      const lastWord = setTimeout(() => {
+        stopping.abort()
+        // A request that is never complete, or a client that does not read: a closing server has no timeouts of its own.
+        cut = setTimeout(() => app.server.closeAllConnections(), lastWordMs)
+      }, config.drain_seconds * 1000)
       // A connection that becomes idle after its answer would keep the server open until its keep-alive ends.
       const idle = setInterval(() => app.server.closeIdleConnections(), 50)
       await app.close()
       clearInterval(idle)
       clearTimeout(lastWord)
+      clearTimeout(cut)
     },
   }
 }

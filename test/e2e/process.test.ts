@@ -38,7 +38,7 @@ describe('kill -9 under load', () => {
     ledger.close()
 
     const again = await spawnGateway({ folder: folder.path })
-    const stats = await (await fetch(`${again.url}/api/v1/stats`)).json()
+    const stats = (await (await fetch(`${again.url}/api/v1/stats`)).json()) as { total_requests: number }
     assert.ok(stats.total_requests >= answered.length - missing.length)
     const reopened = new DatabaseSync(join(folder.path, 'data/ledger.sqlite'), { readOnly: true })
     assert.equal(reopened.prepare("SELECT count(*) AS n FROM requests WHERE status = 'open'").get()?.n, 0)
@@ -109,7 +109,7 @@ describe('what is missing is said in one plain sentence', () => {
     assert.match(gateway.output(), /the ledger .* cannot be written \(ENOTDIR.*set HYBRID_DATA_DIR/)
     const reply = await ask(gateway.url, 'hello')
     assert.equal(reply.status, 200)
-    const stats = await (await fetch(`${gateway.url}/api/v1/stats`)).json()
+    const stats = (await (await fetch(`${gateway.url}/api/v1/stats`)).json()) as { total_requests: number }
     assert.equal(stats.total_requests, 1)
     gateway.child.kill('SIGTERM')
     assert.equal(await gateway.ended, 0)
