@@ -1,102 +1,244 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { request } from 'node:http'
 import { after, before, describe, test } from 'node:test'
-import OpenAI, { APIUserAbortError, AuthenticationError, RateLimitError, UnprocessableEntityError } from 'openai'
-import { openTestGateway, type TestGateway } from '../fixtures/gateway.ts'
+import OpenAI, { APIError, AuthenticationError, RateLimitError, UnprocessableEntityError } from 'openai'
+import { openTestGateway, type TestGateway, type TestGatewayOptions } from '../fixtures/gateway.ts'
 
-const messages = [{ role: 'user' as const, content: 'one two three' }]
+const messages = [{ role: 'user', content: 'one two three' }] as const
+const ask = { model: 'auto', messages: [...messages] }
 
-describe('the openai client', () => {
+describe('the openai package', () => {
   let gateway: TestGateway
   let client: OpenAI
   before(async () => {
     gateway = await openTestGateway()
-    client = connect(await gateway.listen())
+    client = await clientOf(gateway)
   })
   after(() => gateway.close())
 
-  test('a whole answer', async () => {
-    const reply = await client.chat.completions.create({ model: 'auto', messages })
-    assert.equal(reply.choices[0]?.message.content, 'one two three')
-    assert.equal(reply.choices[0]?.finish_reason, 'stop')
-    assert.deepEqual([reply.model, reply.usage?.total_tokens], ['parrot', 6])
-    assert.ok(reply._request_id)
+  test('a chat completion, and its request id', async () => {
+    const completion = await client.chat.completions.create(ask)
+    const [choice] = completion.choices
+    assert.equal(choice?.message.content, 'one two three')
+    assert.equal(choice.message.role, 'assistant')
+    assert.equal(choice.finish_reason, 'stop')
+    assert.equal(completion.model, 'parrot')
+    assert.deepEqual(completion.usage?.total_tokens, 6)
+    assert.equal(completion.id, `chatcmpl-${completion._request_id}`)
+    assert.equal((await gateway.house.account.find(completion._request_id ?? ''))?.status, 'answered')
   })
 
-  test('a stream, with usage at its end', async () => {
-    const options = { include_usage: true }
+  test('headers tell which model answered', async () => {
+    const { data, response, request_id: id } = await client.chat.completions.create(ask).withResponse()
+    assert.equal(response.headers.get('x-hybrid-model'), data.model)
+    assert.equal(response.headers.get('x-hybrid-request-id'), id)
+  })
+
+  test('a stream with usage', async () => {
     const stream = await client.chat.completions.create({
-      model: 'auto',
-      messages,
+      ...ask,
       stream: true,
-      stream_options: options,
+      stream_options: { include_usage: true },
     })
     const chunks = await Array.fromAsync(stream)
-    assert.equal(chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join(''), 'one two three')
-    assert.equal(chunks.at(-1)?.usage?.completion_tokens, 3)
+    const ids = new Set(chunks.map(({ id }) => id))
+    assert.equal(chunks.map(({ choices: [choice] }) => choice?.delta.content ?? '').join(''), 'one two three')
+    assert.equal(chunks[0]?.choices[0]?.delta.role, 'assistant')
+    assert.equal(ids.size, 1)
+    const { choices, usage } = chunks.at(-1) ?? {}
+    assert.deepEqual([choices, usage?.prompt_tokens, usage?.completion_tokens], [[], 3, 3])
+    assert.equal(chunks.at(-2)?.choices[0]?.finish_reason, 'stop')
+    assert.ok(chunks.slice(0, -1).every((chunk) => chunk.usage === null))
+  })
+
+  test('a stream without usage says nothing of it', async () => {
+    const chunks = await Array.fromAsync(await client.chat.completions.create({ ...ask, stream: true }))
+    assert.ok(chunks.every((chunk) => chunk.choices.length === 1 && !('usage' in chunk)))
   })
 
   test('the stream helper', async () => {
-    const final = await client.chat.completions.stream({ model: 'parrot', messages }).finalChatCompletion()
-    assert.equal(final.choices[0]?.message.content, 'one two three')
+    const stream = client.chat.completions.stream({ ...ask, stream_options: { include_usage: true } })
+    const deltas: string[] = []
+    stream.on('content', (delta) => deltas.push(delta))
+    const completion = await stream.finalChatCompletion()
+    assert.equal(deltas.join(''), 'one two three')
+    assert.equal(completion.choices[0]?.message.content, 'one two three')
+    assert.equal(completion.choices[0].finish_reason, 'stop')
+    assert.equal(completion.usage?.total_tokens, 6)
+  })
+
+  test('a reply that is cut at its limit says so', async () => {
+    const { choices } = await client.chat.completions.create({ ...ask, max_tokens: 2 })
+    assert.deepEqual([choices[0]?.message.content, choices[0]?.finish_reason], ['one two ', 'length'])
   })
 
   test('the list of models', async () => {
-    const models = await Array.fromAsync(client.models.list())
-    assert.deepEqual(
-      models.map(({ id }) => id),
-      ['auto', 'baseline', 'parrot'],
-    )
+    const ids = (await Array.fromAsync(client.models.list())).map(({ id }) => id)
+    assert.deepEqual(ids, ['auto', 'baseline', 'parrot'])
   })
 
-  test('an unknown model', async () => {
-    await assert.rejects(client.chat.completions.create({ model: 'gpt-9', messages }), UnprocessableEntityError)
+  test('an unknown model is an UnprocessableEntityError with the known ones', async () => {
+    const error = await failure(client.chat.completions.create({ ...ask, model: 'gpt-99' }), UnprocessableEntityError)
+    assert.deepEqual([error.status, error.code, error.param], [422, 'unknown_model', 'model'])
+    assert.match(error.message, /known ones are: auto, baseline, parrot/)
+    assert.ok(error.requestID)
   })
+})
 
-  test('hanging up in the middle of a stream is accounted for', async () => {
-    const slow = await openTestGateway({ config: { providers: { echo: { kind: 'echo', delay_ms: 50 } } } })
-    const content = Array.from({ length: 200 }, (_, index) => `w${index}`).join(' ')
-    const request = { model: 'auto', messages: [{ role: 'user' as const, content }], stream: true as const }
-    const stream = await connect(await slow.listen()).chat.completions.create(request, {
-      headers: { 'x-request-id': 'leaver' },
+describe('errors that the openai package tells apart', () => {
+  test('401: AuthenticationError, and none with the right key', async () => {
+    await withClient({ environment: { HYBRID_API_KEY: 'sesame' } }, async (client) => {
+      const error = await failure(client.chat.completions.create(ask), AuthenticationError)
+      assert.equal(error.code, 'unauthorized')
+      const { choices } = await client.withOptions({ apiKey: 'sesame' }).chat.completions.create(ask)
+      assert.equal(choices[0]?.message.content, 'one two three')
     })
-    for await (const { choices } of stream) if (choices[0]?.delta.content) break
-    let row = await slow.house.account.find('leaver')
-    while (row?.status === 'open') {
-      await new Promise((next) => setTimeout(next, 10))
-      row = await slow.house.account.find('leaver')
+  })
+
+  test('429: RateLimitError, with the time to wait', async () => {
+    await withClient({ config: { limits: { rate: '1/hour' } } }, async (client) => {
+      await client.chat.completions.create(ask)
+      const error = await failure(client.chat.completions.create(ask), RateLimitError)
+      assert.equal(error.code, 'rate_limited')
+      assert.ok(Number(error.headers?.get('retry-after')) >= 1)
+    })
+  })
+
+  test('an error inside a stream is thrown where the stream is read', async () => {
+    const echo = { kind: 'echo', fail_with: 'upstream_failed', fail_after_words: 1 }
+    await withClient({ config: { providers: { echo } } }, async (client) => {
+      const texts: string[] = []
+      const read = async () => {
+        for await (const { choices } of await client.chat.completions.create({ ...ask, stream: true })) {
+          texts.push(choices[0]?.delta.content ?? '')
+        }
+      }
+      const error = await failure(read(), APIError)
+      assert.equal(error.code, 'upstream_failed')
+      assert.equal(texts.join(''), 'one ')
+    })
+  })
+})
+
+describe('aborting', () => {
+  // Long enough that it never ends by itself.
+  const slow = { config: { providers: { echo: { kind: 'echo', delay_ms: 20 } } } }
+  const endless = { ...ask, messages: [{ role: 'user' as const, content: 'word '.repeat(15_000) }] }
+
+  test('in the middle of a stream reaches the provider', async () => {
+    await withClient(slow, async (client, gateway) => {
+      const { data: stream, request_id: id } = await client.chat.completions
+        .create({ ...endless, stream: true })
+        .withResponse()
+      let chunks = 0
+      for await (const _chunk of stream) {
+        if (++chunks === 5) stream.controller.abort()
+      }
+      await idle(gateway)
+      const row = await gateway.house.account.find(id ?? '')
+      assert.equal(row?.status, 'cancelled')
+      assert.equal(row.attempts[0]?.outcome, 'cancelled')
+      assert.ok(row.usage.output < 15_000)
+    })
+  })
+
+  test('before the first word does, too', async () => {
+    const config = { providers: { echo: { kind: 'echo', delay_ms: 600_000 } } }
+    await withClient({ config }, async (client, gateway) => {
+      const controller = new AbortController()
+      const headers = { 'x-request-id': 'aborted-early' }
+      const reply = client.chat.completions.create(ask, { signal: controller.signal, headers })
+      while (gateway.house.account.openRequests === 0) await new Promise((resolve) => setImmediate(resolve))
+      controller.abort()
+      await assert.rejects(reply, { name: 'Error', message: 'Request was aborted.' })
+      await idle(gateway)
+      assert.equal((await gateway.house.account.find('aborted-early'))?.status, 'cancelled')
+    })
+  })
+})
+
+describe('a plain client', () => {
+  test('gets each word when it is there, not all at the end', async () => {
+    // After its first word the provider waits for longer than any test runs: only a stream shows that word.
+    const gateway = await openTestGateway({ config: { providers: { echo: { kind: 'echo', delay_ms: 500 } } } })
+    const url = `${await gateway.listen()}/v1/chat/completions`
+    const body = JSON.stringify({ ...ask, messages: [{ role: 'user', content: 'word '.repeat(10_000) }], stream: true })
+    const client = (await hasCurl()) ? openCurl(url, body) : openNode(url, body)
+    let seen = ''
+    for await (const chunk of client.output) {
+      seen += chunk
+      if (seen.split('"content":"word "').length > 2) break
     }
-    assert.deepEqual([row?.status, row?.estimated], ['cancelled', true])
-    await slow.close()
+    client.stop()
+    await idle(gateway)
+    assert.match(seen, /^data: \{"id":"chatcmpl-/)
+    assert.doesNotMatch(seen, /\[DONE\]/)
+    await gateway.close()
   })
 
-  test('giving up before the first word', async () => {
-    const slow = await openTestGateway({ config: { providers: { echo: { kind: 'echo', delay_ms: 60_000 } } } })
-    const controller = new AbortController()
-    const { completions } = connect(await slow.listen()).chat
-    const asked = completions.create({ model: 'auto', messages }, { signal: controller.signal })
-    setTimeout(() => controller.abort(), 100)
-    await assert.rejects(asked, APIUserAbortError)
-    await slow.close()
+  test('reads an error as JSON', async () => {
+    const gateway = await openTestGateway()
+    const url = `${await gateway.listen()}/api/v1/chat`
+    const client = (await hasCurl()) ? openCurl(url, '{}') : openNode(url, '{}')
+    const text = (await Array.fromAsync(client.output)).join('')
+    assert.match(JSON.parse(text).error, /'prompt' is missing/)
+    await gateway.close()
   })
 })
 
-test('a wrong key', async () => {
-  const gateway = await openTestGateway({ environment: { HYBRID_API_KEY: 'sesame' } })
-  const url = await gateway.listen()
-  await assert.rejects(connect(url).chat.completions.create({ model: 'auto', messages }), AuthenticationError)
-  const reply = await connect(url, 'sesame').chat.completions.create({ model: 'auto', messages })
-  assert.equal(reply.model, 'parrot')
-  await gateway.close()
-})
+async function clientOf(gateway: TestGateway): Promise<OpenAI> {
+  return new OpenAI({ baseURL: `${await gateway.listen()}/v1`, apiKey: 'any', maxRetries: 0 })
+}
 
-test('too many requests', async () => {
-  const gateway = await openTestGateway({ config: { limits: { rate: '1/hour' } } })
-  const { completions } = connect(await gateway.listen()).chat
-  await completions.create({ model: 'auto', messages })
-  await assert.rejects(completions.create({ model: 'auto', messages }), RateLimitError)
-  await gateway.close()
-})
+async function withClient(
+  options: TestGatewayOptions,
+  work: (client: OpenAI, gateway: TestGateway) => Promise<void>,
+): Promise<void> {
+  const gateway = await openTestGateway(options)
+  try {
+    await work(await clientOf(gateway), gateway)
+  } finally {
+    await gateway.close()
+  }
+}
 
-function connect(url: string, apiKey = 'unused'): OpenAI {
-  return new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0 })
+async function failure<Fault extends APIError>(
+  work: Promise<unknown>,
+  kind: abstract new (...parameters: never[]) => Fault,
+): Promise<Fault> {
+  const error = await work.then(
+    () => assert.fail('it did not fail'),
+    (error: unknown) => error,
+  )
+  assert.ok(error instanceof kind, String(error))
+  return error
+}
+
+async function idle({ house }: TestGateway): Promise<void> {
+  while (house.account.openRequests > 0) await new Promise((resolve) => setImmediate(resolve))
+}
+
+async function hasCurl(): Promise<boolean> {
+  const child = spawn('curl', ['--version'], { stdio: 'ignore' })
+  const [code] = await Promise.race([once(child, 'exit'), once(child, 'error').then(() => [1])]).catch(() => [1])
+  return code === 0
+}
+
+function openCurl(url: string, body: string) {
+  const options = ['--silent', '--no-buffer', '--header', 'content-type: application/json', '--data-binary', '@-']
+  const child = spawn('curl', [...options, url], { stdio: ['pipe', 'pipe', 'ignore'] })
+  child.stdin.end(body)
+  return { output: child.stdout.setEncoding('utf8'), stop: () => child.kill() }
+}
+
+function openNode(url: string, body: string) {
+  const call = request(url, { method: 'POST', headers: { 'content-type': 'application/json' } })
+  async function* output(): AsyncGenerator<string> {
+    const [reply] = await once(call, 'response')
+    yield* reply.setEncoding('utf8')
+  }
+  call.end(body)
+  return { output: output(), stop: () => call.destroy() }
 }
