@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Pool } from 'undici'
+import { builtInModelsOff } from '../test/fixtures/built-in-models.ts'
 
 /**
  * What the gateway itself costs for each request, with a model that takes no time. Numbers of one machine mean little,
@@ -64,18 +65,6 @@ const targets: readonly Target[] = [
 
 const folder = mkdtempSync(join(tmpdir(), 'hybrid-bench-'))
 const config = join(folder, 'hybrid.yaml')
-const off = [
-  'tinyllama',
-  'phi2',
-  'mistral',
-  'smollm2',
-  'claude-sonnet',
-  'claude-haiku',
-  'claude-opus',
-  'claude-fable',
-  'openai',
-  'openai-small',
-]
 writeFileSync(
   config,
   `limits: {rate: 'off'}
@@ -84,7 +73,7 @@ router: {baseline_model: parrot}
 providers: {echo: {kind: echo}}
 models:
   parrot: {provider: echo, id: parrot}
-${off.map((name) => `  ${name}: {enabled: false}`).join('\n')}
+${builtInModelsOff}
 `,
 )
 

@@ -161,7 +161,7 @@ describe('aborting', () => {
 
 describe('a plain client', () => {
   test('gets each word when it is there, not all at the end', async () => {
-    // After its first word the provider waits for longer than any test runs: only a stream shows that word.
+    // The whole reply takes more than an hour: only an unbuffered stream shows its first words.
     const gateway = await openTestGateway({ config: { providers: { echo: { kind: 'echo', delay_ms: 500 } } } })
     const url = `${await gateway.listen()}/v1/chat/completions`
     const body = JSON.stringify({ ...ask, messages: [{ role: 'user', content: 'word '.repeat(10_000) }], stream: true })
