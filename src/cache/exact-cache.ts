@@ -116,7 +116,10 @@ function sizeOf(reply: CachedReply): number {
 
 async function orAbort<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
   const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const abort = () => reject(new GatewayError('cancelled', 'the request was cancelled'))
+  const abort = () => {
+    const { reason } = signal
+    reject(reason instanceof GatewayError ? reason : new GatewayError('cancelled', 'the request was cancelled'))
+  }
   if (signal.aborted) abort()
   signal.addEventListener('abort', abort, { once: true })
   try {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { openTestGateway, type TestGatewayOptions } from '../../test/fixtures/gateway.ts'
+import { GatewayError } from '../core/errors.ts'
 import type { ChatRequest } from '../core/request.ts'
 import type { AnswerPart } from './answer-part.ts'
 
@@ -219,6 +220,19 @@ describe('the cache', () => {
       await assert.rejects(leader, { code: 'cancelled' })
       const results = (await Promise.all(followers)).map(({ receipt }) => receipt.cache).sort()
       assert.deepEqual(results, ['coalesced', 'coalesced', 'miss'])
+    })
+  })
+
+  test('who waits for an equal request is told why the gateway ends it', async () => {
+    const config = { providers: { echo: { kind: 'echo', delay_ms: 60_000 } } }
+    await withGateway({ config }, async ({ house }) => {
+      const [leader, follower] = [new AbortController(), new AbortController()]
+      const first = endOf(house.answer({ ...ask(words), id: 'leader' }, leader.signal))
+      const second = endOf(house.answer({ ...ask(words), id: 'follower' }, follower.signal))
+      setImmediate(() => follower.abort(new GatewayError('shutting_down', 'the gateway is stopping')))
+      await assert.rejects(second, { code: 'shutting_down' })
+      leader.abort()
+      await assert.rejects(first, { code: 'cancelled' })
     })
   })
 
