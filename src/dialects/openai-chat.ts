@@ -34,7 +34,8 @@ const chatBody = z
   .looseObject({
     model: z
       .string({ error: 'is missing: write a configured model, or auto' })
-      .min(1, 'is empty: write a model, or auto'),
+      .min(1, 'is empty: write a model, or auto')
+      .meta({ examples: ['auto'] }),
     messages: z
       .array(
         z.looseObject({
@@ -46,7 +47,10 @@ const chatBody = z
         { error: 'must be an array of messages' },
       )
       .min(1, 'is empty: send at least one message')
-      .meta({ contains: { properties: { role: { enum: ['user', 'assistant'] }, content: visibleContent } } }),
+      .meta({
+        examples: [[{ role: 'user', content: 'What is the capital of France?' }]],
+        contains: { properties: { role: { enum: ['user', 'assistant'] }, content: visibleContent } },
+      }),
     stream: z.boolean({ error: 'must be true or false' }).nullish(),
     stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
     max_tokens: tokenLimit,
