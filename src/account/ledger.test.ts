@@ -25,6 +25,16 @@ test('rows are carried over by themselves', async () => {
   await ledger.close()
 })
 
+test('rows are carried over by themselves after a flush that had nothing to do', async () => {
+  const { ledger, store } = await openLedger({ flushMs: 10 })
+  await ledger.flush()
+  ledger.record(receipt({ id: 'a' }))
+  const alive = setInterval(() => {}, 5)
+  while ((await store.find('a')) === undefined) await new Promise((next) => setTimeout(next, 5))
+  clearInterval(alive)
+  await ledger.close()
+})
+
 test('while the disk is full rows wait, it is said once, and nothing is lost', async () => {
   const { ledger, disk, store, said } = await openLedger()
   disk.full = true

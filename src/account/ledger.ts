@@ -58,8 +58,13 @@ export class Ledger {
   /** Carries over everything that is pending now. Resolves also when the store refused; see `failure`. */
   async flush(): Promise<void> {
     await this.#writing
-    this.#writing = this.#writeAll()
-    await this.#writing
+    // Cleared only after it was set: with nothing to write, the work is done before there is a promise to keep.
+    const writing = this.#writeAll().finally(() => {
+      if (this.#writing === writing) this.#writing = undefined
+      if (this.#pending.size > 0) this.#schedule()
+    })
+    this.#writing = writing
+    await writing
   }
 
   async close(): Promise<void> {
@@ -97,8 +102,6 @@ export class Ledger {
         if (this.#pending.get(receipt.id) === receipt) this.#pending.delete(receipt.id)
       }
     }
-    this.#writing = undefined
-    if (this.#pending.size > 0) this.#schedule()
   }
 
   #failed(error: unknown): void {
