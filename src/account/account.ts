@@ -21,13 +21,17 @@ export interface AccountOptions {
   readonly now?: () => number
 }
 
+/** Pause between two looks at what the running requests have used. Together with a flush it stays below a second. */
+const refreshMs = 500
+
 /** Everything that is counted: one receipt a request, carried to ledger, metrics and request log. */
 export class Account {
   readonly #options: AccountOptions
   readonly #now: () => number
   /** Errors that closed a receipt: they are counted there, not once more as a refusal. */
   readonly #counted = new WeakSet<object>()
-  #open = 0
+  readonly #open = new Set<OpenReceipt>()
+  #refreshing: NodeJS.Timeout | undefined
 
   constructor(options: AccountOptions) {
     this.#options = options
@@ -35,7 +39,7 @@ export class Account {
   }
 
   get openRequests(): number {
-    return this.#open
+    return this.#open.size
   }
 
   get ledger(): Ledger {
@@ -54,20 +58,30 @@ export class Account {
         retryAfterSeconds: 5,
       })
     }
-    this.#open++
-    return new OpenReceipt({
+    const receipt: OpenReceipt = new OpenReceipt({
       request,
       decision,
       baseline,
       now: this.#now,
       record: (receipt) => ledger.record(receipt),
-      closed: (receipt, error) => {
-        this.#open--
+      closed: (final, error) => {
+        this.#open.delete(receipt)
         if (typeof error === 'object' && error !== null) this.#counted.add(error)
-        metrics.observe(receipt)
-        log(receipt)
+        metrics.observe(final)
+        log(final)
       },
     })
+    this.#open.add(receipt)
+    this.#refreshing ??= setInterval(() => this.#refresh(), refreshMs).unref()
+    return receipt
+  }
+
+  /** What a process that dies takes with it is what its streams used since this was last done. */
+  #refresh(): void {
+    for (const receipt of this.#open) receipt.refresh()
+    if (this.#open.size > 0) return
+    clearInterval(this.#refreshing)
+    this.#refreshing = undefined
   }
 
   /** True for an error that a receipt already stands for. */

@@ -50,7 +50,7 @@ export class Ledger {
   }
 
   record(receipt: Receipt): void {
-    this.#pending.set(receipt.id, receipt)
+    this.#pending.set(receipt.rowId, receipt)
     if (this.#pending.size > this.#options.maxPendingRows) this.#dropOldest()
     this.#schedule()
   }
@@ -99,7 +99,7 @@ export class Ledger {
       this.#succeeded()
       for (const receipt of batch) {
         // A newer row of the same request may have come in while this one was written.
-        if (this.#pending.get(receipt.id) === receipt) this.#pending.delete(receipt.id)
+        if (this.#pending.get(receipt.rowId) === receipt) this.#pending.delete(receipt.rowId)
       }
     }
   }

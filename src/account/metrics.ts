@@ -37,7 +37,7 @@ export function createMetrics() {
   })
   const cost = new Counter({
     name: 'api_gateway_cost_total',
-    help: 'Dollars spent, all attempts of a request together, by the model that answered.',
+    help: 'Dollars spent, by the model that was called, failed and cut calls included.',
     labelNames: ['model'],
     registers,
   })
@@ -72,8 +72,8 @@ export function createMetrics() {
     registers,
   })
   const unpriced = new Counter({
-    name: 'api_gateway_unpriced_requests_total',
-    help: 'Requests whose cost is unknown because the price of their model is.',
+    name: 'api_gateway_unpriced_calls_total',
+    help: 'Calls whose cost is unknown because the price of their model is.',
     labelNames: ['model'],
     registers,
   })
@@ -95,13 +95,16 @@ export function createMetrics() {
       cache.inc({ result: receipt.cache })
       if (receipt.firstContentMs !== undefined) firstContent.observe({ model, backend }, receipt.firstContentMs / 1000)
       for (const attempt of receipt.attempts) {
-        if (attempt.outcome === 'failed') fallbacks.inc({ model: attempt.model, code: attempt.error ?? 'internal' })
+        const labels = { model: attempt.model }
+        if (attempt.outcome === 'failed') fallbacks.inc({ ...labels, code: attempt.error ?? 'internal' })
+        if (attempt.cost === undefined) unpriced.inc(labels)
+        else cost.inc(labels, toDollars(attempt.cost))
+        for (const [bucket, count] of Object.entries(attempt.usage)) {
+          if (count > 0) tokens.inc({ ...labels, bucket }, count)
+        }
       }
-      if (receipt.cost === undefined) unpriced.inc({ model })
-      else cost.inc({ model }, toDollars(receipt.cost))
-      saved.inc(toDollars(receipt.baselineCost - (receipt.cost ?? 0)))
-      if (receipt.cache === 'hit' || receipt.cache === 'coalesced') return
-      for (const [bucket, count] of Object.entries(receipt.usage)) if (count > 0) tokens.inc({ model, bucket }, count)
+      // What an unpriced request cost is not known, so neither is what it saved.
+      if (receipt.cost !== undefined) saved.inc(toDollars(receipt.baselineCost - receipt.cost))
     },
     /** Counts one request that was refused before it was dispatched. */
     refused(code: string): void {

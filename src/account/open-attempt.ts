@@ -15,7 +15,7 @@ export class OpenAttempt {
   #reported: Usage | undefined
   #complete = false
   #characters = 0
-  #closed: { readonly attempt: Attempt; readonly usage: Usage; readonly estimated: boolean } | undefined
+  #closed: Attempt | undefined
 
   constructor(model: ModelCard, request: ChatRequest, now: () => number) {
     this.model = model
@@ -46,23 +46,29 @@ export class OpenAttempt {
     this.#close('cancelled', undefined)
   }
 
-  get closed() {
-    return this.#closed
+  /** The call as it stands: closed, or with what has been used so far. */
+  get current(): Attempt {
+    return this.#closed ?? this.#describe('running', undefined)
   }
 
   #close(outcome: Attempt['outcome'], error: GatewayError | undefined): void {
-    if (this.#closed !== undefined) return
+    this.#closed ??= this.#describe(outcome, error)
+  }
+
+  #describe(outcome: Attempt['outcome'], error: GatewayError | undefined): Attempt {
     const { usage, estimated } = this.#usage(outcome, error)
-    const attempt: Attempt = {
+    return {
       model: this.model.name,
       provider: this.model.provider,
       backend: this.model.backend,
       outcome,
       ...(error === undefined ? {} : { error: error.code, message: error.message }),
       latencySeconds: (this.#now() - this.#startedAt) / 1000,
+      usage,
+      estimated,
       cost: costOf(usage, this.model.price),
+      priceVersion: this.model.price.version,
     }
-    this.#closed = { attempt, usage, estimated }
   }
 
   /** What the server reported; where it did not get to the end, at least what we saw, marked as an estimate. */

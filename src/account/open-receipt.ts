@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import type { Decision } from '../core/decision.ts'
 import { toGatewayError } from '../core/errors.ts'
 import type { Backend, ModelCard } from '../core/model.ts'
@@ -17,15 +17,25 @@ export interface OpenReceiptOptions {
   readonly closed: (receipt: Receipt, error: unknown) => void
 }
 
-/** The receipt of a request that is running. Written when it is opened and once more when it is closed. */
+/**
+ * The receipt of a request that is running. Written when it is opened, whenever a model is called, from time to time
+ * (`refresh`) and when it is closed: whatever becomes of the process, the row has what was used.
+ */
 export class OpenReceipt {
   readonly #options: OpenReceiptOptions
+  readonly #rowId = randomUUID()
   readonly #startedAt: number
   readonly #attempts: OpenAttempt[] = []
   readonly #promptHash: string
   #cache: CacheResult = 'bypass'
   #recalled:
-    | { readonly model: string; readonly provider: string; readonly backend: Backend; readonly usage: Usage }
+    | {
+        readonly model: string
+        readonly provider: string
+        readonly backend: Backend
+        readonly usage: Usage
+        readonly estimated: boolean
+      }
     | undefined
   #firstContentMs: number | undefined
   #degraded: boolean
@@ -45,14 +55,16 @@ export class OpenReceipt {
   }
 
   /** The answer came from the cache: it used no tokens, and would have used these. */
-  recalled(reply: { model: string; provider: string; backend: Backend; usage: Usage }): void {
+  recalled(reply: { model: string; provider: string; backend: Backend; usage: Usage; estimated: boolean }): void {
     this.#recalled = reply
+    this.note(`${reply.model} had answered the same before: from the cache`, false)
     this.firstContent()
   }
 
   attempt(model: ModelCard): OpenAttempt {
     const attempt = new OpenAttempt(model, this.#options.request, this.#options.now)
     this.#attempts.push(attempt)
+    this.refresh()
     return attempt
   }
 
@@ -70,8 +82,9 @@ export class OpenReceipt {
     return [this.#options.decision.reasoning, ...this.#notes].join('. ')
   }
 
-  get attempts() {
-    return this.#attempts.flatMap((attempt) => attempt.closed?.attempt ?? [])
+  /** Writes what has been used so far. */
+  refresh(): void {
+    if (this.#final === undefined) this.#options.record(this.#write('open', ''))
   }
 
   firstContent(): void {
@@ -103,11 +116,13 @@ export class OpenReceipt {
 
   #write(status: ReceiptStatus, errorCode: string): Receipt {
     const { request, decision, baseline, now } = this.#options
-    const closed = this.#attempts.flatMap((attempt) => attempt.closed ?? [])
-    const last = this.#attempts.at(-1)
-    const usage = this.#recalled?.usage ?? last?.closed?.usage ?? noUsage
+    const attempts = this.#attempts.map(({ current }) => current)
+    const last = attempts.at(-1)
+    const answered = this.#recalled ?? last
+    const usage = answered?.usage ?? noUsage
     const gotAnswer = status === 'answered' || (status === 'cancelled' && this.#firstContentMs !== undefined)
     return {
+      rowId: this.#rowId,
       id: request.id,
       status,
       startedAt: this.#startedAt,
@@ -116,15 +131,15 @@ export class OpenReceipt {
       dialect: request.dialect,
       stream: request.stream,
       requestedModel: request.model,
-      model: this.#recalled?.model ?? last?.model.name ?? '',
-      provider: this.#recalled?.provider ?? last?.model.provider ?? '',
-      backend: this.#recalled?.backend ?? last?.model.backend ?? '',
+      model: answered?.model ?? '',
+      provider: answered?.provider ?? '',
+      backend: answered?.backend ?? '',
       errorCode,
       cache: this.#cache,
       usage,
-      estimated: closed.some((attempt) => attempt.estimated),
-      cost: sumCosts(closed.map(({ attempt }) => attempt.cost)),
-      priceVersion: this.#recalled === undefined ? (last?.model.price.version ?? '') : 'cache',
+      estimated: this.#recalled?.estimated ?? attempts.some((attempt) => attempt.estimated),
+      cost: sumCosts(attempts.map(({ cost }) => cost)),
+      priceVersion: this.#recalled === undefined ? (last?.priceVersion ?? '') : 'cache',
       baselineCost: gotAnswer ? (costOf(usage, baseline.price) ?? 0) : 0,
       baselineVersion: baseline.price.version,
       complexity: decision.complexity,
@@ -132,7 +147,7 @@ export class OpenReceipt {
       reasoning: this.reasoning,
       recommendedModel: decision.plan[0]?.name ?? '',
       degraded: this.#degraded,
-      attempts: closed.map(({ attempt }) => attempt),
+      attempts,
       promptHash: this.#promptHash,
     }
   }

@@ -4,7 +4,9 @@ import type { GroupTotals, LedgerStats, Totals } from '../stores/store.ts'
 export interface GroupStatistics {
   readonly requests: number
   readonly failed: number
+  /** Of the requests whose cost is known. */
   readonly cost: number
+  readonly unpriced: number
   readonly input_tokens: number
   readonly output_tokens: number
 }
@@ -60,6 +62,7 @@ function groupBy(groups: readonly GroupTotals[], key: (group: GroupTotals) => st
         requests: sum.requests,
         failed: sum.failed,
         cost: toDollars(sum.cost),
+        unpriced: sum.unpriced,
         input_tokens: sum.inputTokens,
         output_tokens: sum.outputTokens,
       }

@@ -16,6 +16,8 @@ export interface CachedReply {
   readonly warnings: readonly string[]
   readonly reason: FinishReason
   readonly usage: Usage
+  /** True where `usage` is our estimate. */
+  readonly estimated: boolean
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Backend, ModelCard } from './model.ts'
 import type { NanoDollars } from './price.ts'
+import type { Usage } from './usage.ts'
 
 /** One contribution to the complexity: its name, its points and how it reads in a sentence. */
 export interface Factor {
@@ -33,10 +34,16 @@ export interface Attempt {
   readonly model: string
   readonly provider: string
   readonly backend: Backend
-  readonly outcome: 'answered' | 'failed' | 'cancelled'
+  /** `running` only in the row of a request that is open, or that its process died under. */
+  readonly outcome: 'running' | 'answered' | 'failed' | 'cancelled'
   /** Error code and message where it failed. */
   readonly error?: string
   readonly message?: string
   readonly latencySeconds: number
+  readonly usage: Usage
+  /** True where the counts are our estimate: cut or cancelled replies, servers that do not count. */
+  readonly estimated: boolean
+  /** With `usage` and `priceVersion` the cost can be computed again; undefined where the price is unknown. */
   readonly cost: NanoDollars | undefined
+  readonly priceVersion: string
 }

@@ -13,6 +13,9 @@ export type CacheResult = 'hit' | 'coalesced' | 'miss' | 'bypass'
 
 /** One row of the ledger: everything that happened to one request, in numbers. Holds no prompt and no reply. */
 export interface Receipt {
+  /** The gateway's own name for the row. Clients repeat their request ids; rows must not replace each other for it. */
+  readonly rowId: string
+  /** The request id that the client saw. */
   readonly id: string
   readonly status: ReceiptStatus
   /** Milliseconds since 1970. */
@@ -29,7 +32,7 @@ export interface Receipt {
   readonly backend: Backend | ''
   readonly errorCode: string
   readonly cache: CacheResult
-  /** Tokens of the model that answered (of the cached reply for a hit). */
+  /** Tokens of the last model that was called (of the cached reply for a hit); `attempts` has those of each. */
   readonly usage: Usage
   /** True where the counts are our estimate: cut or cancelled replies, servers that do not count. */
   readonly estimated: boolean

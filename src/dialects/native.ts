@@ -52,6 +52,15 @@ const chatBody = z
 const factors = z.record(z.string(), z.number())
 const nullableCost = z.number().nullable().describe('Dollars; null where the price of a model is unknown.')
 
+const usage = z.object({
+  input_tokens: z.int(),
+  output_tokens: z.int(),
+  cache_read_tokens: z.int(),
+  cache_write_tokens: z.int(),
+  reasoning_tokens: z.int(),
+  estimated: z.boolean(),
+})
+
 const routing = z.object({
   complexity: z.number(),
   reasoning: z.string(),
@@ -66,10 +75,11 @@ const routing = z.object({
       model: z.string(),
       provider: z.string(),
       backend: z.string(),
-      outcome: z.enum(['answered', 'failed', 'cancelled']),
+      outcome: z.enum(['running', 'answered', 'failed', 'cancelled']),
       error: z.string().optional(),
       message: z.string().optional(),
       latency_seconds: z.number(),
+      usage,
       cost: nullableCost,
     }),
   ),
@@ -84,14 +94,7 @@ const chatReply = z
     latency_seconds: z.number(),
     cached: z.boolean(),
     finish_reason: z.enum(['stop', 'length', 'content-filter']),
-    usage: z.object({
-      input_tokens: z.int(),
-      output_tokens: z.int(),
-      cache_read_tokens: z.int(),
-      cache_write_tokens: z.int(),
-      reasoning_tokens: z.int(),
-      estimated: z.boolean(),
-    }),
+    usage,
     routing,
     warnings: z.array(z.string()),
     request_id: z.string(),
@@ -117,7 +120,8 @@ const decisionReply = z
 const group = z.object({
   requests: z.int(),
   failed: z.int(),
-  cost: z.number(),
+  cost: z.number().describe('Dollars, of the requests whose cost is known.'),
+  unpriced: z.int().describe('Requests whose cost is unknown.'),
   input_tokens: z.int(),
   output_tokens: z.int(),
 })
@@ -335,25 +339,18 @@ function frame(event: string, data: object): string {
 }
 
 function closing(facts: AnswerFacts, receipt: Receipt) {
-  const { usage } = receipt
   return {
     model: facts.model,
     backend: facts.backend,
     cost: dollars(receipt.cost),
     latency_seconds: receipt.durationMs / 1000,
     cached: isCached(facts.cache),
-    usage: {
-      input_tokens: inputTokens(usage),
-      output_tokens: outputTokens(usage),
-      cache_read_tokens: usage.cacheRead,
-      cache_write_tokens: usage.cacheWrite + usage.cacheWriteHour,
-      reasoning_tokens: usage.reasoning,
-      estimated: receipt.estimated,
-    },
+    usage: usageFields(receipt),
     routing: {
       ...decisionFields(facts.decision),
       reasoning: receipt.reasoning,
       degraded: receipt.degraded,
+      degraded_reason: degradedReason(facts, receipt),
       attempts: receipt.attempts.map(attemptFields),
     },
     warnings: facts.warnings,
@@ -377,8 +374,36 @@ function decisionFields({ complexity, reasoning, factors, plan, estimatedCost, d
   }
 }
 
-function attemptFields({ latencySeconds, cost, ...attempt }: Attempt) {
-  return { ...attempt, latency_seconds: latencySeconds, cost: dollars(cost) }
+/** The decision's, or, where it was a stronger model's failure that made the answer weaker, that failure. */
+function degradedReason({ decision }: AnswerFacts, { degraded, attempts }: Receipt): string {
+  if (!degraded) return ''
+  const failed = attempts.filter(({ outcome }) => outcome === 'failed')
+  return decision.degradedReason || failed.map(({ model, error }) => `${model} failed (${error})`).join('; ')
+}
+
+function attemptFields(attempt: Attempt) {
+  const { model, provider, backend, outcome, error, message, latencySeconds, cost } = attempt
+  return {
+    model,
+    provider,
+    backend,
+    outcome,
+    ...(error === undefined ? {} : { error, message }),
+    latency_seconds: latencySeconds,
+    usage: usageFields(attempt),
+    cost: dollars(cost),
+  }
+}
+
+function usageFields({ usage, estimated }: Pick<Attempt, 'usage' | 'estimated'>) {
+  return {
+    input_tokens: inputTokens(usage),
+    output_tokens: outputTokens(usage),
+    cache_read_tokens: usage.cacheRead,
+    cache_write_tokens: usage.cacheWrite + usage.cacheWriteHour,
+    reasoning_tokens: usage.reasoning,
+    estimated,
+  }
 }
 
 function dollars(cost: number | undefined): number | null {

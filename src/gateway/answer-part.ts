@@ -1,4 +1,4 @@
-import type { Attempt, Decision } from '../core/decision.ts'
+import type { Decision } from '../core/decision.ts'
 import type { Backend } from '../core/model.ts'
 import type { CacheResult, Receipt } from '../core/receipt.ts'
 import type { FinishReason, ReplyPart } from '../core/reply.ts'
@@ -28,5 +28,4 @@ export interface WholeAnswer {
   readonly reasoning: string
   readonly reason: FinishReason
   readonly receipt: Receipt
-  readonly attempts: readonly Attempt[]
 }

@@ -253,6 +253,61 @@ describe('the cache', () => {
   })
 })
 
+test('each model is charged with what was spent at it', async () => {
+  const config = {
+    providers: { flaky: { kind: 'echo', fail_with: 'upstream_cut', fail_after_words: 0 } },
+    models: {
+      first: { provider: 'flaky', id: 'x', price: paid, max_complexity: 0.3 },
+      second: { provider: 'echo', id: 'x', price: { input: 9, output: 9 } },
+    },
+  }
+  await withGateway({ config }, async ({ house }) => {
+    const { receipt } = await endOf(house.answer(ask('12345678'), quiet()))
+    // The cut call may have read the prompt (2 tokens, estimated); the second read one word and wrote one.
+    assert.deepEqual(
+      receipt.attempts.map(({ model, usage, estimated, cost }) => [model, usage.input, estimated, cost]),
+      [
+        ['first', 2, true, 2000],
+        ['second', 1, false, 18_000],
+      ],
+    )
+    assert.equal(receipt.cost, 20_000)
+    const { by_model } = await house.account.statistics(0)
+    assert.deepEqual([by_model.first?.requests, by_model.first?.cost], [0, 2e-6])
+    assert.deepEqual([by_model.second?.requests, by_model.second?.cost], [1, 18e-6])
+  })
+})
+
+test('what an unpriced model cost is not known, so neither is what it saved', async () => {
+  const config = { models: { parrot: { provider: 'echo', id: 'x', price: 'unknown' } } }
+  await withGateway({ config }, async ({ house, get }) => {
+    await endOf(house.answer(ask('one two'), quiet()))
+    const { unpriced_requests, by_model, savings } = await house.account.statistics(0)
+    assert.deepEqual([unpriced_requests, by_model.parrot?.unpriced], [1, 1])
+    assert.deepEqual([savings.baseline_cost, savings.saved], [0, 0])
+    const { body } = await get('/metrics')
+    assert.match(body, /^api_gateway_savings_dollars 0$/m)
+    assert.match(body, /^api_gateway_unpriced_calls_total\{model="parrot"\} 1$/m)
+  })
+})
+
+test('a client that repeats its request id hides nothing', async () => {
+  await withGateway({}, async ({ house, post }) => {
+    for (const prompt of ['a', 'b', 'c']) await post('/api/v1/chat', { prompt }, { 'x-request-id': 'same' })
+    assert.equal((await house.account.statistics(0)).total_requests, 3)
+  })
+})
+
+test('a hit says that it is one, and is not weaker than what it repeats', async () => {
+  await withGateway({}, async ({ post }) => {
+    await post('/api/v1/chat', { prompt: 'again' })
+    const reply = await post('/api/v1/chat', { prompt: 'again' })
+    assert.equal(reply.json().cached, true)
+    assert.match(reply.json().routing.reasoning, /parrot had answered the same before: from the cache$/)
+    assert.deepEqual([reply.json().routing.degraded, reply.headers['x-hybrid-degraded']], [false, 'false'])
+  })
+})
+
 test('what was spent and saved adds up', async () => {
   const config = { models: { parrot: { provider: 'echo', id: 'x', price: paid } } }
   await withGateway({ config }, async ({ house }) => {

@@ -46,13 +46,14 @@ export async function* answer(request: ChatRequest, rooms: Rooms, client: AbortS
   try {
     const recall = await cache.recall(request, signal)
     receipt.cache(recall.result)
-    const head = { requestId: request.id, decision, cache: recall.result, reasoning: receipt.reasoning }
+    const head = { requestId: request.id, decision, cache: recall.result }
 
     if ('reply' in recall) {
       const { reply } = recall
       receipt.recalled(reply)
       const { model, backend, warnings } = reply
-      yield { type: 'start', head: { ...head, model, backend, warnings, degraded: false } }
+      const { reasoning, degraded } = receipt
+      yield { type: 'start', head: { ...head, model, backend, warnings, reasoning, degraded } }
       yield* replay(reply)
       yield { type: 'end', reason: reply.reason, receipt: receipt.answered() }
       return

@@ -94,6 +94,7 @@ async function* passOn(model: ModelCard, held: HeldReply, request: ChatRequest):
         const input = estimatePromptTokens(request)
         const usage = part.usage ?? { ...noUsage, input, output: estimateTokens(text + reasoning) }
         const { name, provider, backend } = model
+        const estimated = part.usage === undefined
         const reply = {
           model: name,
           provider,
@@ -103,6 +104,7 @@ async function* passOn(model: ModelCard, held: HeldReply, request: ChatRequest):
           warnings: held.warnings,
           reason: part.reason,
           usage,
+          estimated,
         }
         yield { type: 'complete', reply }
         return

@@ -77,7 +77,6 @@ async function collect(parts: AsyncIterable<AnswerPart>): Promise<WholeAnswer> {
           reasoning: reasoning.join(''),
           reason,
           receipt,
-          attempts: receipt.attempts,
         }
       }
       default:

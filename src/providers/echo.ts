@@ -12,7 +12,7 @@ export const echo = defineProvider({
   options: z.strictObject({
     delay_ms: z.number().int().min(0).default(0).describe('Wait before each word, in milliseconds.'),
     fail_with: z
-      .enum(['upstream_rate_limited', 'upstream_failed', 'upstream_unreachable', 'upstream_rejected'])
+      .enum(['upstream_rate_limited', 'upstream_failed', 'upstream_unreachable', 'upstream_rejected', 'upstream_cut'])
       .optional()
       .describe('Fail every request with this error.'),
     fail_after_words: z

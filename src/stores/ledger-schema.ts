@@ -1,9 +1,11 @@
+import type { Attempt } from '../core/decision.ts'
 import type { Receipt } from '../core/receipt.ts'
 
 /** Forward-only. A statement that was released is never edited; a change is a new entry at the end. */
 export const migrations: readonly string[] = [
   `CREATE TABLE requests (
-     id TEXT PRIMARY KEY,
+     row_id TEXT PRIMARY KEY,
+     id TEXT NOT NULL,
      writer TEXT NOT NULL,
      status TEXT NOT NULL,
      started_at INTEGER NOT NULL,
@@ -34,13 +36,16 @@ export const migrations: readonly string[] = [
      recommended_model TEXT NOT NULL,
      degraded INTEGER NOT NULL,
      attempts TEXT NOT NULL,
+     attempt_count INTEGER NOT NULL,
      prompt_hash TEXT NOT NULL
    ) STRICT;
+   CREATE INDEX requests_id ON requests (id);
    CREATE INDEX requests_started_at ON requests (started_at);
    CREATE INDEX requests_open ON requests (writer) WHERE status = 'open';`,
 ]
 
 export const columns = [
+  'row_id',
   'id',
   'writer',
   'status',
@@ -72,6 +77,7 @@ export const columns = [
   'recommended_model',
   'degraded',
   'attempts',
+  'attempt_count',
   'prompt_hash',
 ] as const
 
@@ -81,6 +87,7 @@ export type Row = Record<Column, string | number | null>
 export function toRow(receipt: Receipt, writer: string): Row {
   const { usage } = receipt
   return {
+    row_id: receipt.rowId,
     id: receipt.id,
     writer,
     status: receipt.status,
@@ -112,6 +119,7 @@ export function toRow(receipt: Receipt, writer: string): Row {
     recommended_model: receipt.recommendedModel,
     degraded: Number(receipt.degraded),
     attempts: JSON.stringify(receipt.attempts),
+    attempt_count: receipt.attempts.length,
     prompt_hash: receipt.promptHash,
   }
 }
@@ -119,6 +127,7 @@ export function toRow(receipt: Receipt, writer: string): Row {
 /** The reverse of `toRow`. The rows are our own, so their shape is trusted. */
 export function fromRow(row: Row): Receipt {
   return {
+    rowId: String(row.row_id),
     id: String(row.id),
     status: row.status as Receipt['status'],
     startedAt: Number(row.started_at),
@@ -150,7 +159,13 @@ export function fromRow(row: Row): Receipt {
     reasoning: String(row.reasoning),
     recommendedModel: String(row.recommended_model),
     degraded: row.degraded === 1,
-    attempts: JSON.parse(String(row.attempts)),
+    attempts: attemptsOf(String(row.attempts)),
     promptHash: String(row.prompt_hash),
   }
+}
+
+/** JSON has no undefined: an unknown cost is a key that is not there. */
+function attemptsOf(json: string): readonly Attempt[] {
+  const attempts: readonly Attempt[] = JSON.parse(json)
+  return attempts.map((attempt) => ({ ...attempt, cost: attempt.cost }))
 }

@@ -15,6 +15,8 @@ const { path, writer } = workerData as { path: string; writer: string }
 const port = parentPort
 if (port === null) throw new Error('sqlite-worker.ts runs in a worker thread')
 
+const allInputTokens = 'input_tokens + cache_read_tokens + cache_write_tokens + cache_write_hour_tokens'
+
 let database: DatabaseSync | undefined
 let insert: StatementSync | undefined
 
@@ -44,24 +46,36 @@ const operations: Record<string, (argument: never) => unknown> = {
   stats(since: number) {
     const groups = opened()
       .db.prepare(
-        `SELECT model, backend, count(*) AS requests,
-           sum(status <> 'answered') AS failed,
-           sum(input_tokens + cache_read_tokens + cache_write_tokens + cache_write_hour_tokens) AS inputTokens,
-           sum(output_tokens + reasoning_tokens) AS outputTokens,
-           coalesce(sum(cost_nanodollars), 0) AS cost,
-           sum(cost_nanodollars IS NULL) AS unpriced,
-           sum(baseline_nanodollars) AS baselineCost,
-           sum(cache IN ('hit', 'coalesced')) AS cacheHits,
-           sum(cache = 'miss') AS cacheMisses,
-           min(started_at) AS firstAt
-         FROM requests WHERE started_at >= ? AND status <> 'open' GROUP BY model, backend ORDER BY requests DESC`,
+        // A request that called several models is one request of the last, and spent money and tokens at each of them.
+        `WITH window AS (SELECT * FROM requests WHERE started_at >= :since AND status <> 'open'),
+         shares AS (
+           SELECT model, backend, 1 AS requests, status <> 'answered' AS failed,
+             CASE WHEN attempt_count = 1 THEN ${allInputTokens} ELSE 0 END AS input_tokens,
+             CASE WHEN attempt_count = 1 THEN output_tokens + reasoning_tokens ELSE 0 END AS output_tokens,
+             CASE WHEN attempt_count > 1 THEN 0 ELSE coalesce(cost_nanodollars, 0) END AS cost,
+             cost_nanodollars IS NULL AS unpriced,
+             CASE WHEN cost_nanodollars IS NULL THEN 0 ELSE baseline_nanodollars END AS baseline,
+             cache IN ('hit', 'coalesced') AS hit, cache = 'miss' AS miss, started_at
+           FROM window
+           UNION ALL
+           SELECT attempt.value ->> 'model', attempt.value ->> 'backend', 0, 0,
+             (attempt.value ->> '$.usage.input') + (attempt.value ->> '$.usage.cacheRead')
+               + (attempt.value ->> '$.usage.cacheWrite') + (attempt.value ->> '$.usage.cacheWriteHour'),
+             (attempt.value ->> '$.usage.output') + (attempt.value ->> '$.usage.reasoning'),
+             coalesce(attempt.value ->> 'cost', 0), 0, 0, 0, 0, started_at
+           FROM window, json_each(attempts) AS attempt WHERE attempt_count > 1
+         )
+         SELECT model, backend, sum(requests) AS requests, sum(failed) AS failed, sum(input_tokens) AS inputTokens,
+           sum(output_tokens) AS outputTokens, sum(cost) AS cost, sum(unpriced) AS unpriced,
+           sum(baseline) AS baselineCost, sum(hit) AS cacheHits, sum(miss) AS cacheMisses, min(started_at) AS firstAt
+         FROM shares GROUP BY model, backend ORDER BY requests DESC`,
       )
-      .all(since) as unknown as (GroupTotals & { firstAt: number })[]
+      .all({ since }) as unknown as (GroupTotals & { firstAt: number })[]
     const first = groups.reduce((earliest, group) => Math.min(earliest, group.firstAt), Date.now())
     return { groups: groups.map(({ firstAt: _, ...group }) => ({ ...group })), since: Math.max(since, first) }
   },
   find(id: string) {
-    const row = opened().db.prepare('SELECT * FROM requests WHERE id = ?').get(id)
+    const row = opened().db.prepare('SELECT * FROM requests WHERE id = ? ORDER BY started_at DESC LIMIT 1').get(id)
     return row === undefined ? undefined : fromRow(row as Row)
   },
   recent(limit: number) {

@@ -9,6 +9,7 @@ export interface Totals {
   readonly cost: number
   /** Requests whose cost is unknown, because a price was. */
   readonly unpriced: number
+  /** Of the requests whose cost is known: the others prove no saving. */
   readonly baselineCost: number
   readonly cacheHits: number
   readonly cacheMisses: number
@@ -29,11 +30,11 @@ export interface LedgerStats {
 export interface LedgerStore {
   /** For people: `SQLite at …`. */
   readonly description: string
-  /** Writes all rows or none; a row whose id is there already is replaced. Throws what the database throws. */
+  /** Writes all rows or none; a row whose `rowId` is there already is replaced. Throws what the database throws. */
   readonly write: (rows: readonly Receipt[]) => Promise<void>
   /** Closed rows that started at or after `since` (milliseconds since 1970). */
   readonly stats: (since: number) => Promise<LedgerStats>
-  /** One row, for "why did this happen". */
+  /** The newest row with this request id, for "why did this happen". */
   readonly find: (id: string) => Promise<Receipt | undefined>
   /** Newest first. */
   readonly recent: (limit: number) => Promise<readonly Receipt[]>

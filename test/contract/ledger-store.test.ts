@@ -6,7 +6,7 @@ import { describe, test } from 'node:test'
 import type { Receipt } from '../../src/core/receipt.ts'
 import { ledgerDrivers } from '../../src/stores/index.ts'
 import type { LedgerStore } from '../../src/stores/store.ts'
-import { receipt } from '../fixtures/receipt.ts'
+import { attempt, receipt } from '../fixtures/receipt.ts'
 
 for (const { name, open } of ledgerDrivers) {
   describe(`ledger store: ${name}`, () => {
@@ -29,17 +29,7 @@ for (const { name, open } of ledgerDrivers) {
           firstContentMs: 12,
           usage: { input: 1, cacheRead: 2, cacheWrite: 3, cacheWriteHour: 4, output: 5, reasoning: 6 },
           factors: [{ name: 'length', points: 0.1, phrase: 'short “prompt”' }],
-          attempts: [
-            {
-              model: 'a',
-              provider: 'p',
-              backend: 'cloud',
-              outcome: 'failed',
-              error: 'internal',
-              latencySeconds: 0.5,
-              cost: 1,
-            },
-          ],
+          attempts: [attempt({ outcome: 'failed', error: 'internal', cost: undefined }), attempt({ model: 'b' })],
         })
         const bare: Receipt = receipt({ id: 'bare', cost: undefined, firstContentMs: undefined, backend: '' })
         await store.write([full, bare])
@@ -60,8 +50,8 @@ for (const { name, open } of ledgerDrivers) {
       withStore(async (store) => {
         await store.write([
           receipt({ id: 'a', model: 'x', startedAt: 1000, cost: 5, baselineCost: 50 }),
-          receipt({ id: 'b', model: 'x', startedAt: 2000, cost: 7, baselineCost: 70, cache: 'hit' }),
-          receipt({ id: 'c', model: 'x', startedAt: 3000, cost: undefined, baselineCost: 0, status: 'failed' }),
+          receipt({ id: 'b', model: 'x', startedAt: 2000, cost: 7, baselineCost: 70, cache: 'hit', attempts: [] }),
+          receipt({ id: 'c', model: 'x', startedAt: 3000, cost: undefined, baselineCost: 900, status: 'failed' }),
           receipt({ id: 'd', model: 'y', startedAt: 3000, cost: 11, backend: 'cloud' }),
         ])
         const { groups, since } = await store.stats(0)
@@ -72,8 +62,9 @@ for (const { name, open } of ledgerDrivers) {
           backend: 'local',
           requests: 3,
           failed: 1,
-          inputTokens: 30,
-          outputTokens: 15,
+          // The hit used none; what the unpriced one saved is not known.
+          inputTokens: 20,
+          outputTokens: 10,
           cost: 12,
           unpriced: 1,
           baselineCost: 120,
@@ -86,6 +77,40 @@ for (const { name, open } of ledgerDrivers) {
           ['y', 1],
         ])
         assert.equal(later.since, 3000)
+      }))
+
+    test('money and tokens belong to the model that was called, the request to the one that answered', () =>
+      withStore(async (store) => {
+        const usage = { input: 5000, cacheRead: 100, cacheWrite: 10, cacheWriteHour: 1, output: 7, reasoning: 2 }
+        await store.write([
+          receipt({
+            id: 'a',
+            model: 'cheap',
+            cost: 50,
+            attempts: [
+              attempt({ model: 'dear', backend: 'cloud', outcome: 'failed', cost: 50, usage }),
+              attempt({ model: 'cheap' }),
+            ],
+          }),
+        ])
+        const { groups } = await store.stats(0)
+        const of = (name: string) => groups.find(({ model }) => model === name)
+        assert.deepEqual(
+          [of('dear')?.requests, of('dear')?.cost, of('dear')?.inputTokens, of('dear')?.outputTokens],
+          [0, 50, 5111, 9],
+        )
+        assert.deepEqual(
+          [of('cheap')?.requests, of('cheap')?.cost, of('cheap')?.inputTokens, of('cheap')?.outputTokens],
+          [1, 0, 10, 5],
+        )
+      }))
+
+    test('two requests of the same id are two rows; the newest is found', () =>
+      withStore(async (store) => {
+        const same = (rowId: string, startedAt: number) => receipt({ id: 'same', rowId, startedAt })
+        await store.write([same('x', 1), same('y', 2)])
+        assert.equal((await store.stats(0)).groups[0]?.requests, 2)
+        assert.equal((await store.find('same'))?.rowId, 'y')
       }))
 
     test('an empty ledger has no groups', () =>

@@ -49,6 +49,33 @@ describe('kill -9 under load', () => {
   })
 })
 
+test('kill -9 in the middle of a long stream: what was used until then is in its row', async () => {
+  const folder = temporaryFolder()
+  const yaml = echoOnly
+    .replace('id: parrot}', 'id: parrot, price: {input: 1000, output: 1000}}')
+    .replace('delay_ms: 20', 'delay_ms: 50')
+  const gateway = await spawnGateway({ folder: folder.path, yaml })
+  const stream = openStream(gateway.url, 'word '.repeat(500))
+  await stream.begun
+  const read = () => {
+    const ledger = new DatabaseSync(join(folder.path, 'data/ledger.sqlite'), { readOnly: true })
+    const row = ledger.prepare('SELECT * FROM requests').get()
+    ledger.close()
+    return row
+  }
+  while (Number(read()?.output_tokens ?? 0) < 20) await new Promise((next) => setTimeout(next, 50))
+  gateway.child.kill('SIGKILL')
+  await Promise.allSettled([stream.text, gateway.ended])
+
+  const again = await spawnGateway({ folder: folder.path, yaml })
+  const row = read()
+  assert.deepEqual([row?.status, row?.model, row?.estimated], ['interrupted', 'parrot', 1])
+  assert.ok(Number(row?.output_tokens) >= 20 && Number(row?.cost_nanodollars) >= 20_000_000)
+  again.child.kill('SIGTERM')
+  await again.ended
+  folder.remove()
+})
+
 describe('SIGTERM with streams open', () => {
   const words = Array.from({ length: 40 }, (_, index) => `word${index}`).join(' ')
 
