@@ -243,6 +243,7 @@ const refused: readonly {
   {
     name: 'a secret in a list',
     yaml: 'server:\n  keys:\n    - env:A\n    - very-secret\n',
+    environment: { A: 'set' },
     where: 'server.keys.1',
     line: 4,
     message: /is a secret/,
@@ -269,11 +270,18 @@ const refused: readonly {
     message: /others can reach, and no key is set/,
   },
   {
-    name: 'an open door with a key that is not set',
-    yaml: 'server:\n  host: "::"\n  keys: [env:MISSING_KEY]\n',
-    where: 'server.host',
+    name: 'a key that is not set, even on loopback: a proxy may stand in front',
+    yaml: 'server:\n  keys: [env:MISSING_KEY]\n',
+    where: 'server.keys',
     line: 2,
-    message: /no key is set/,
+    message: /refers to env:MISSING_KEY, which is not set/,
+  },
+  {
+    name: 'a rate of nothing',
+    yaml: 'limits:\n  rate: 0/minute\n',
+    where: 'limits.rate',
+    line: 2,
+    message: /^must be off, or a number of requests/,
   },
   {
     name: 'a host whose name only begins like loopback',

@@ -63,6 +63,7 @@ export function loadConfig({ environment, file: named, projectDir }: LoadOptions
   const problems = [
     ...openSecrets(tree),
     ...secrets.problems,
+    ...unsetKeys(tree, environment),
     ...(resolved.success
       ? checkMeaning(resolved.data)
       : describeIssues(resolved.error.issues, parsed.success ? secrets.resolved : tree)),
@@ -88,6 +89,15 @@ export function loadConfig({ environment, file: named, projectDir }: LoadOptions
 function defaultFolders(environment: Environment, projectDir: string) {
   const cache = environment.XDG_CACHE_HOME || join(environment.HOME || homedir(), '.cache')
   return { data: join(projectDir, 'data'), models: join(cache, 'hybrid-ai-stack', 'models') }
+}
+
+/** A key that refers to nothing would leave the door open that it was meant to lock. */
+function unsetKeys(tree: Tree, environment: Environment): readonly ConfigProblem[] {
+  const keys = getAt(tree, ['server', 'keys'])
+  if (!Array.isArray(keys)) return []
+  return keys
+    .filter((key) => typeof key === 'string' && key.startsWith('env:') && !environment[key.slice(4)]?.trim())
+    .map((key) => ({ where: 'server.keys', message: `refers to ${key}, which is not set: set it, or remove the key` }))
 }
 
 /** Whoever mends it must look where it was written: at a line of the file, or at a variable. */

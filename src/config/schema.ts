@@ -64,7 +64,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       rate: z
         .string()
-        .regex(/^(off|\d+\/(second|minute|hour))$/, 'must be off, or a number of requests as in 60/minute')
+        .regex(/^(off|[1-9]\d*\/(second|minute|hour))$/, 'must be off, or a number of requests as in 60/minute')
         .default('60/minute')
         .describe('Requests that one client (key, or address) may make: `60/minute`, `5/second`, `1000/hour`, `off`.'),
       max_prompt_characters: z.number().int().min(1).default(100_000).describe('Longest single message.'),

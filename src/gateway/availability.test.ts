@@ -23,6 +23,27 @@ test('a model is unavailable until it was looked at, and changes are told once e
   monitor.stop()
 })
 
+test('a model that failed stays out for a while, though a check that does not call it sees no reason', async () => {
+  const { monitor, model, clock } = openMonitor()
+  await monitor.start()
+  monitor.reportDown(model, 'refused')
+  await monitor.checkNow()
+  assert.equal(monitor.of(model).reason, 'refused')
+  clock.now += 10_001
+  await monitor.checkNow()
+  assert.equal(monitor.of(model).available, true)
+  monitor.stop()
+})
+
+test('a provider that says it is back ends the pause', async () => {
+  const { monitor, model } = openMonitor()
+  await monitor.start()
+  monitor.reportDown(model, 'refused')
+  await monitor.providerChanged('stand-in')
+  assert.equal(monitor.of(model).available, true)
+  monitor.stop()
+})
+
 test('a failed call takes the model out at once', async () => {
   const { monitor, model, answers } = openMonitor()
   await monitor.start()
@@ -71,11 +92,13 @@ function openMonitor() {
     close: async () => {},
   }
   const changes: string[] = []
+  const clock = { now: 0 }
   const monitor = new AvailabilityMonitor({
     models: [model],
     providers: new Map([['stand-in', provider]]),
     checkSeconds: 3600,
+    now: () => clock.now,
     changed: (_model, { reason }) => changes.push(reason),
   })
-  return { monitor, model, answers, changes }
+  return { monitor, model, answers, changes, clock }
 }

@@ -5,6 +5,9 @@ export interface AvailabilityOptions {
   readonly models: readonly ModelCard[]
   readonly providers: ReadonlyMap<string, OpenProvider>
   readonly checkSeconds: number
+  /** How long a model that failed stays out, whatever a check says that does not call it. */
+  readonly coolDownSeconds?: number
+  readonly now?: () => number
   /** Told when a model comes or goes, after the first look. */
   readonly changed: (model: ModelCard, availability: Availability) => void
 }
@@ -17,10 +20,13 @@ export class AvailabilityMonitor {
   readonly #states = new Map<string, Availability>()
   readonly #stop = new AbortController()
   readonly #checking = new Map<string, Promise<void>>()
+  readonly #coolUntil = new Map<string, number>()
+  readonly #now: () => number
   #timer: NodeJS.Timeout | undefined
 
   constructor(options: AvailabilityOptions) {
     this.#options = options
+    this.#now = options.now ?? Date.now
   }
 
   of = (model: ModelCard): Availability => this.#states.get(model.name) ?? notYet
@@ -39,15 +45,16 @@ export class AvailabilityMonitor {
   /** A provider says that something changed. A look that is under way may have begun before that, so one follows it. */
   async providerChanged(name: string): Promise<void> {
     await this.#checking.get(name)
+    for (const model of this.#modelsOf(name)) this.#coolUntil.delete(model.name)
     const provider = this.#options.providers.get(name)
     if (provider !== undefined && !this.#stop.signal.aborted) await this.#checkOnce(name, provider)
   }
 
-  /** A call has just shown that the model's server is gone: do not wait for the next look. */
+  /** A call has just shown that the model cannot answer: it is left alone for a while. */
   reportDown(model: ModelCard, reason: string): void {
+    const { coolDownSeconds = 10 } = this.#options
+    this.#coolUntil.set(model.name, this.#now() + coolDownSeconds * 1000)
     this.#set(model, { available: false, reason })
-    const provider = this.#options.providers.get(model.provider)
-    if (provider !== undefined) void this.#checkOnce(model.provider, provider)
   }
 
   stop(): void {
@@ -60,16 +67,27 @@ export class AvailabilityMonitor {
     const running = this.#checking.get(name)
     if (running !== undefined) return running
 
-    const models = this.#options.models.filter((model) => model.provider === name)
+    const models = this.#modelsOf(name)
     const check = provider
       .check(models, this.#stop.signal)
       .then((states) => {
         if (this.#stop.signal.aborted) return
-        for (const model of models) this.#set(model, states.get(model.name) ?? notYet)
+        for (const model of models) this.#seen(model, states.get(model.name) ?? notYet)
       })
       .finally(() => this.#checking.delete(name))
     this.#checking.set(name, check)
     return check
+  }
+
+  #modelsOf(provider: string): readonly ModelCard[] {
+    return this.#options.models.filter((model) => model.provider === provider)
+  }
+
+  /** A check proves that a server is gone, but not that a model which has just failed would answer. */
+  #seen(model: ModelCard, availability: Availability): void {
+    const cooling = (this.#coolUntil.get(model.name) ?? 0) > this.#now()
+    if (availability.available && cooling) return
+    this.#set(model, availability)
   }
 
   #set(model: ModelCard, availability: Availability): void {

@@ -1,7 +1,7 @@
 import type { OpenReceipt } from '../account/open-receipt.ts'
 import type { CachedReply } from '../cache/exact-cache.ts'
 import type { Decision } from '../core/decision.ts'
-import { GatewayError, toGatewayError } from '../core/errors.ts'
+import { type ErrorCode, GatewayError, toGatewayError } from '../core/errors.ts'
 import type { ModelCard } from '../core/model.ts'
 import type { ReplyPart } from '../core/reply.ts'
 import { type ChatRequest, estimatePromptTokens } from '../core/request.ts'
@@ -25,6 +25,9 @@ export type RelayPart =
   | Extract<ReplyPart, { type: 'text-delta' | 'reasoning-delta' | 'warning' }>
   | { readonly type: 'complete'; readonly reply: CachedReply }
 
+/** Failures that the next request would meet, too. */
+const meansDown = new Set<ErrorCode>(['upstream_unreachable', 'upstream_unauthorized', 'model_unavailable'])
+
 /** Tries the models of the plan one after the other until one has content; from then on its reply is passed on. */
 export async function* relay(options: RelayOptions): AsyncGenerator<RelayPart> {
   const { request, decision, receipt, providers, signal, reportDown } = options
@@ -47,7 +50,7 @@ export async function* relay(options: RelayOptions): AsyncGenerator<RelayPart> {
       attempt.failed(failure)
       const { code, message, retryable } = toGatewayError(failure)
       if (!retryable) throw failure
-      if (code === 'upstream_unreachable' || code === 'upstream_unauthorized') reportDown(model, message)
+      if (meansDown.has(code)) reportDown(model, message)
       receipt.note(`${model.name} failed (${code})`, decision.degraded)
       continue
     }

@@ -297,8 +297,8 @@ const failures: {
   {
     name: 'an unknown model',
     failure: { kind: 'status', status: 404, body: errorBody('not_found_error', 'model: claude-test') },
-    code: 'upstream_rejected',
-    message: /provider 'stand-in' answered: model: claude-test/,
+    code: 'model_unavailable',
+    message: /provider 'stand-in' answered: model: claude-test: check the model's id/,
   },
   {
     name: 'a page of a proxy',

@@ -51,6 +51,10 @@ export function statusError(
   if (status === 408 || status === 504) return upstreamError(identity, 'upstream_timeout', said)
   if (status === 429) return upstreamError(identity, 'upstream_rate_limited', said, later)
   if (status === 503 || status === 529) return upstreamError(identity, 'upstream_overloaded', said, later)
+  // The request was fine: the model, or the whole address, is not there. Another model may do.
+  if (status === 404 || status === 405) {
+    return upstreamError(identity, 'model_unavailable', `${said}: check the model's id and the address`)
+  }
   if (status >= 400 && status < 500) return upstreamError(identity, 'upstream_rejected', said)
   return upstreamError(identity, 'upstream_failed', said)
 }

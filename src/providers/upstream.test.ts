@@ -301,7 +301,7 @@ const statuses = [
   { status: 401, code: 'upstream_unauthorized', said: /check TESTED_KEY/ },
   { status: 402, code: 'upstream_unauthorized', said: /credit/ },
   { status: 403, code: 'upstream_unauthorized', said: /check TESTED_KEY/ },
-  { status: 404, code: 'upstream_rejected', said: /it broke/ },
+  { status: 404, code: 'model_unavailable', said: /it broke.*check the model's id/ },
   { status: 408, code: 'upstream_timeout', said: /it broke/ },
   { status: 413, code: 'context_too_long', said: /it broke/ },
   { status: 422, code: 'upstream_rejected', said: /it broke/ },

@@ -101,8 +101,12 @@ describe('only available models are candidates', () => {
 })
 
 describe('the operator decides', () => {
-  test('USE_LOCAL_FOR_SIMPLE=false goes to the cloud', () => {
-    assert.deepEqual(names(run({ tenths: 0, policy: { useLocalForSimple: false } })), ['claude-sonnet'])
+  test('USE_LOCAL_FOR_SIMPLE=false goes to the cloud, and falls back on local models', () => {
+    assert.deepEqual(names(run({ tenths: 0, policy: { useLocalForSimple: false } })), [
+      'claude-sonnet',
+      'tinyllama',
+      'phi2',
+    ])
   })
   test('USE_LOCAL_FOR_SIMPLE=false without a cloud stays local', () => {
     assert.equal(

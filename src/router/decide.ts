@@ -8,7 +8,7 @@ import type { Facts } from '../signals/signal.ts'
 import { type Complexity, heuristicComplexity } from './heuristic.ts'
 
 export interface RouterPolicy {
-  /** False keeps local models out of the plan while a cloud model can answer. */
+  /** False tries cloud models first, whatever they cost; local ones only when they fail. */
   readonly useLocalForSimple: boolean
   /** Where local ends and cloud begins; undefined leaves it to each model's own `max_complexity`. */
   readonly complexityThreshold: number | undefined
@@ -39,18 +39,17 @@ export function decide(request: ChatRequest, facts: Facts, catalog: Catalog, pol
   if (request.model !== 'auto') return pin(request, complexity, catalog, policy)
 
   const automatic = catalog.models.filter((model) => model.auto && isPriced(model, policy))
-  const allowed = policy.useLocalForSimple ? automatic : preferCloud(automatic, catalog)
-  const candidates = allowed
+  const candidates = automatic
     .filter((model) => catalog.availability(model).available)
-    .map((model) => candidateFor(model, allowed, request, policy))
+    .map((model) => candidateFor(model, automatic, request, policy))
 
   const able = candidates.filter((candidate) => candidate.reach >= complexity.value).sort(byCost(complexity.value))
   const weaker = candidates.filter((candidate) => candidate.reach < complexity.value).sort(byReach)
-  const order = [...able, ...weaker]
+  const order = policy.useLocalForSimple ? [...able, ...weaker] : cloudFirst([...able, ...weaker])
 
   const [first, second] = order
-  const degraded = first !== undefined && able.length === 0
-  const degradedReason = degraded ? whyDegraded(complexity, allowed, catalog, policy) : ''
+  const degraded = first !== undefined && first.reach < complexity.value
+  const degradedReason = degraded ? whyDegraded(complexity, automatic, catalog, policy) : ''
   return {
     complexity: complexity.value,
     factors: complexity.factors,
@@ -139,9 +138,10 @@ function isPriced(model: ModelCard, policy: RouterPolicy): boolean {
   return model.price.known || policy.unknownPrice === 'flag'
 }
 
-function preferCloud(models: readonly ModelCard[], catalog: Catalog): readonly ModelCard[] {
-  const cloud = models.filter((model) => model.backend === 'cloud')
-  return cloud.some((model) => catalog.availability(model).available) ? cloud : models
+/** Local models stay at the end of the plan: an answer from them beats none. */
+function cloudFirst(order: readonly Candidate[]): readonly Candidate[] {
+  const isCloud = ({ model }: Candidate) => model.backend === 'cloud'
+  return [...order.filter(isCloud), ...order.filter((candidate) => !isCloud(candidate))]
 }
 
 function explain(first: Candidate | undefined, complexity: Complexity, degradedReason: string): string {
