@@ -1,4 +1,4 @@
-import { renameSync } from 'node:fs'
+import { existsSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { StartError } from '../core/start-error.ts'
 import type { LedgerStore } from '../stores/store.ts'
@@ -45,6 +45,9 @@ async function openOrReplace(
 
     const aside = `${path}.damaged-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`
     renameSync(path, aside)
+    for (const companion of ['-wal', '-shm']) {
+      if (existsSync(path + companion)) renameSync(path + companion, aside + companion)
+    }
     say('error', `the ledger ${path} is damaged (${reason}): it was kept as ${aside}, and a new one begins`)
     return openFile(path)
   }

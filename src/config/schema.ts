@@ -57,6 +57,11 @@ export const configSchema = z.strictObject({
       body_limit_bytes: bytes.default(10_485_760).describe('Largest request body.'),
       header_limit_bytes: bytes.default(16_384).describe('Largest request head.'),
       receive_timeout_seconds: seconds.default(30).describe('Time for a client to send its whole request.'),
+      send_timeout_seconds: seconds
+        .min(0.05)
+        .max(86_400)
+        .default(30)
+        .describe('Time that a stream may wait for a client that does not read; then its connection is cut.'),
       drain_seconds: seconds.default(30).describe('Time that running requests get to finish after SIGTERM.'),
     })
     .prefault({}),
@@ -69,6 +74,8 @@ export const configSchema = z.strictObject({
         .describe('Requests that one client (key, or address) may make: `60/minute`, `5/second`, `1000/hour`, `off`.'),
       max_prompt_characters: z.number().int().min(1).default(100_000).describe('Longest single message.'),
       answer_timeout_seconds: seconds
+        .min(0.01)
+        .max(86_400)
         .default(600)
         .describe('Longest time for one whole answer, all attempts together.'),
     })
@@ -114,7 +121,9 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   availability: z
-    .strictObject({ check_seconds: seconds.min(1).default(10).describe('Pause between two looks at each provider.') })
+    .strictObject({
+      check_seconds: seconds.min(1).max(86_400).default(10).describe('Pause between two looks at each provider.'),
+    })
     .prefault({}),
   log: z
     .strictObject({

@@ -13,6 +13,8 @@ export interface ChatOptions {
   /** Aborts all requests that still run when the time for draining is over. */
   readonly stopping: AbortSignal
   readonly heartbeatMs: number
+  /** Longest time for which a client may leave a stream unread. */
+  readonly sendTimeoutMs: number
   /** Told what went wrong after a stream had begun; errors before that are thrown. */
   readonly report: (error: GatewayError, requestId: string) => void
 }
@@ -95,7 +97,7 @@ async function stream(
   dialect: Dialect,
   parts: AsyncGenerator<AnswerPart>,
   controller: AbortController,
-  { heartbeatMs, report }: ChatOptions,
+  { heartbeatMs, sendTimeoutMs, report }: ChatOptions,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const writer = dialect.frames(chatRequest)
@@ -114,7 +116,10 @@ async function stream(
         }
         if (next.done) return
         const text = write(next.value)
+        // A client that does not read holds the model, and everybody who waits for the same answer.
+        const cut = setTimeout(() => reply.raw.destroy(), sendTimeoutMs)
         if (text !== '') yield text
+        clearTimeout(cut)
         pending = parts.next()
       }
     } catch (error) {

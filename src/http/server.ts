@@ -26,6 +26,7 @@ export interface ServerOptions {
     readonly body_limit_bytes: number
     readonly header_limit_bytes: number
     readonly receive_timeout_seconds: number
+    readonly send_timeout_seconds: number
     readonly drain_seconds: number
   }
   readonly rate: string
@@ -126,6 +127,7 @@ export function createServer(options: ServerOptions): Server {
     answer: options.answer,
     stopping: stopping.signal,
     heartbeatMs: options.heartbeatMs ?? 10_000,
+    sendTimeoutMs: config.send_timeout_seconds * 1000,
     report: (error: GatewayError, requestId: string) => logError(error, requestId),
   }
 

@@ -22,13 +22,22 @@ export async function openSqliteLedger(path: string): Promise<LedgerStore> {
     if (error === undefined) caller?.resolve(result)
     else caller?.reject(new Error(error))
   })
-  worker.on('error', (error) => {
-    for (const caller of waiting.values()) caller.reject(error instanceof Error ? error : new Error(String(error)))
+  // A thread that died answers nobody, neither those who wait nor those who come.
+  let death: Error | undefined
+  const die = (error: Error) => {
+    death ??= error
+    for (const caller of waiting.values()) caller.reject(death)
     waiting.clear()
-  })
+  }
+  worker.on('error', (error) => die(error instanceof Error ? error : new Error(String(error))))
+  worker.on('exit', () => die(new Error('the thread of the ledger has ended')))
 
   const ask = <Result>(operation: string, argument?: unknown): Promise<Result> =>
     new Promise<Result>((resolve, reject) => {
+      if (death !== undefined) {
+        reject(death)
+        return
+      }
       const id = ++lastId
       waiting.set(id, { resolve, reject })
       // While an answer is due, the process stays; between answers the thread keeps nobody up.
