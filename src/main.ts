@@ -220,16 +220,21 @@ async function serve(loaded: LoadedConfig): Promise<void> {
     version: packageVersion(),
   })
 
+  let stoppingSince = 0
   const stop = async (signal: string) => {
-    process.once('SIGINT', () => process.exit(130))
+    // A group or a supervisor sends one signal in several copies; who presses Ctrl-C again later does not want to wait.
+    if (stoppingSince > 0 && signal === 'SIGINT' && Date.now() - stoppingSince > 1000) process.exit(130)
+    if (stoppingSince > 0) return
+    stoppingSince = Date.now()
     logger.info(`${signal}: finishing ${house.account.openRequests} running requests, then stopping`)
     await server.drain()
     await house.close()
     logger.info('stopped')
     process.exit(0)
   }
-  process.once('SIGTERM', () => void stop('SIGTERM'))
-  process.once('SIGINT', () => void stop('SIGINT'))
+  // Not `once`: a library below ends the process by itself when it sees no listener but its own.
+  process.on('SIGTERM', () => void stop('SIGTERM'))
+  process.on('SIGINT', () => void stop('SIGINT'))
 
   try {
     const address = await server.listen()
