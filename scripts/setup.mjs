@@ -84,7 +84,7 @@ function npm(args) {
 function explained(complaint) {
   const said = complaint.split('\n').filter((line) => !/^(npm (warn|error( A complete log.*)?)?)?$/.test(line.trim()))
   const reason = /ENOSPC|EDQUOT/.test(complaint)
-    ? 'the disk is full: free about 500 MB, and start again'
+    ? 'the disk is full: free about 1 GB, and start again'
     : /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|ERR_SOCKET|network/i.test(complaint)
       ? 'the package registry was not reached: check the network (or the proxy), and start again'
       : /EACCES|EPERM|EROFS/.test(complaint)
