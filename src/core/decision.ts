@@ -1,3 +1,4 @@
+import type { ErrorCode } from './errors.ts'
 import type { Backend, ModelCard } from './model.ts'
 import type { NanoDollars } from './price.ts'
 import type { Usage } from './usage.ts'
@@ -18,6 +19,10 @@ export interface Decision {
   readonly reasoning: string
   /** First to last; empty when nothing can answer. */
   readonly plan: readonly ModelCard[]
+  /** Why the plan is empty, where that lies in the request: what it asks for, no model can do. */
+  readonly refusal?: { readonly code: ErrorCode; readonly message: string; readonly field: string }
+  /** What the request asks for that not every model can do, as `tools`, `images`. */
+  readonly requirements: readonly string[]
   /** What the request would probably cost on the first model of the plan; undefined where its price is unknown. */
   readonly estimatedCost: NanoDollars | undefined
   /** The second choice and its probable cost, where there is one. */

@@ -43,8 +43,19 @@ export const errorTable = {
 
 export type ErrorCode = keyof typeof errorTable
 
+/** What a model server answered instead of a reply, for clients that speak its dialect. Holds no secret. */
+export interface UpstreamAnswer {
+  readonly dialect: string
+  readonly status: number
+  readonly body: string
+}
+
 export interface GatewayErrorOptions {
   readonly cause?: unknown
+  /** The server's own words, where a client of the same dialect would understand them. */
+  readonly upstream?: UpstreamAnswer
+  /** The frame of a stream in which the server said so, for clients that were reading that stream as it came. */
+  readonly frame?: string
   /** Seconds after which the caller may try again; becomes the `Retry-After` header. */
   readonly retryAfterSeconds?: number
   /** The field of the request that is wrong, as the caller wrote it (`messages[2].role`). */
@@ -57,12 +68,16 @@ export class GatewayError extends Error {
   readonly code: ErrorCode
   readonly retryAfterSeconds: number | undefined
   readonly field: string | undefined
+  readonly upstream: UpstreamAnswer | undefined
+  readonly frame: string | undefined
 
   constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.retryAfterSeconds = options.retryAfterSeconds
     this.field = options.field
+    this.upstream = options.upstream
+    this.frame = options.frame
   }
 
   get status(): number {
