@@ -26,7 +26,7 @@ export class OpenAttempt {
 
   /** Takes note of a part of the reply. */
   saw(part: ReplyPart): void {
-    if (part.type === 'text-delta' || part.type === 'reasoning-delta') this.#characters += part.text.length
+    this.#characters += charactersOf(part)
     if (part.type === 'usage') this.#reported = part.usage
     if (part.type === 'finish') {
       this.#complete = part.usage !== undefined
@@ -86,4 +86,10 @@ export class OpenAttempt {
     if (this.#reported !== undefined || this.#characters > 0) return true
     return error?.code === 'upstream_timeout' || error?.code === 'upstream_cut'
   }
+}
+
+function charactersOf(part: ReplyPart): number {
+  if (part.type === 'text-delta' || part.type === 'reasoning-delta') return part.text.length
+  if (part.type === 'tool-call') return part.name.length
+  return part.type === 'tool-call-delta' ? part.arguments.length : 0
 }

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { GatewayError } from '../core/errors.ts'
+import type { ReplyChoice } from '../core/message-builder.ts'
 import type { Backend } from '../core/model.ts'
-import type { FinishReason } from '../core/reply.ts'
 import type { ChatRequest } from '../core/request.ts'
 import type { Usage } from '../core/usage.ts'
 import { cacheKey } from './key.ts'
@@ -11,10 +11,8 @@ export interface CachedReply {
   readonly model: string
   readonly provider: string
   readonly backend: Backend
-  readonly text: string
-  readonly reasoning: string
+  readonly choices: readonly ReplyChoice[]
   readonly warnings: readonly string[]
-  readonly reason: FinishReason
   readonly usage: Usage
   /** True where `usage` is our estimate. */
   readonly estimated: boolean
@@ -111,9 +109,9 @@ export class ExactCache {
   }
 }
 
-/** Two bytes a character, and something for the rest. */
+/** Two bytes a character, and something for the rest. Log-probabilities weigh more than their text. */
 function sizeOf(reply: CachedReply): number {
-  return 2 * (reply.text.length + reply.reasoning.length) + 512
+  return 2 * JSON.stringify(reply.choices).length + 512
 }
 
 async function orAbort<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {

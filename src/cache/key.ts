@@ -18,13 +18,33 @@ export function cacheKey(request: ChatRequest): string {
       request.seed,
       request.presencePenalty,
       request.frequencyPenalty,
+      request.topK,
+      request.tools,
+      request.toolChoice,
+      request.parallelToolCalls,
+      request.responseFormat,
+      request.reasoning,
+      request.logprobs,
+      request.choices,
     ]),
   )
+  // What only the vendor understands is known in full only in the client's own words.
+  if (isOpaque(request) && request.client !== undefined) hash.update(request.client.body)
+  const headers = request.client?.headers ?? {}
+  if (Object.keys(headers).length > 0) hash.update(JSON.stringify([request.dialect, sorted(headers)]))
   // Unknown fields mean something in their own dialect only.
   if (request.extra !== undefined && Object.keys(request.extra).length > 0) {
     hash.update(JSON.stringify([request.dialect, sorted(request.extra)]))
   }
   return hash.digest('hex')
+}
+
+function isOpaque({ messages, tools, needs }: ChatRequest): boolean {
+  return (
+    (needs ?? []).some(({ capability }) => capability === 'native') ||
+    (tools ?? []).some(({ type }) => type === 'hosted') ||
+    messages.some(({ content }) => content.some(({ type }) => type === 'opaque'))
+  )
 }
 
 function sorted(value: unknown): unknown {

@@ -4,7 +4,13 @@ import type { ParsedConfig } from './schema.ts'
 
 /** What the shape alone cannot tell: names that must exist, and a door that must not stand open. */
 export function checkMeaning(config: ParsedConfig): readonly ConfigProblem[] {
-  return [...modelProblems(config), ...baselineProblems(config), ...urlProblems(config), ...doorProblems(config)]
+  return [
+    ...modelProblems(config),
+    ...baselineProblems(config),
+    ...aliasProblems(config),
+    ...urlProblems(config),
+    ...doorProblems(config),
+  ]
 }
 
 function modelProblems({ models, providers }: ParsedConfig): readonly ConfigProblem[] {
@@ -29,6 +35,16 @@ function baselineProblems({ models, router }: ParsedConfig): readonly ConfigProb
     return [{ where, message }]
   }
   return [{ where, message: `is no configured model: '${name}'; ${didYouMean(name, enabled, 'the models are')}` }]
+}
+
+function aliasProblems({ models, router }: ParsedConfig): readonly ConfigProblem[] {
+  const enabled = ['auto', ...Object.keys(models).filter((key) => models[key]?.enabled)]
+  return Object.entries(router.aliases)
+    .filter(([, target]) => !enabled.includes(target))
+    .map(([alias, target]) => ({
+      where: `router.aliases.${alias}`,
+      message: `means no enabled model: '${target}'; ${didYouMean(target, enabled, 'the models are')}`,
+    }))
 }
 
 /** `localhost:11434` parses as a URL whose scheme is `localhost`. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Backend, ModelCard } from '../core/model.ts'
 import { free, type Price, type Rates, unknownPrice } from '../core/price.ts'
-import { providers } from '../providers/index.ts'
+import { type Provider, providers } from '../providers/index.ts'
 import { type CatalogueRow, catalogue } from './catalogue.ts'
 import type { ModelConfig, ParsedConfig } from './schema.ts'
 
@@ -15,7 +15,8 @@ export function buildModels(config: ParsedConfig): readonly ModelCard[] {
 function buildModel(name: string, model: ModelConfig, config: ParsedConfig): ModelCard {
   const provider = config.providers[model.provider]
   const row = catalogue.find((candidate) => candidate.id === model.id && candidate.vendor === vendorOf(provider))
-  const backend: Backend = model.backend ?? providers.find(({ kind }) => kind === provider?.kind)?.backend ?? 'cloud'
+  const kind = providers.find((candidate) => candidate.kind === provider?.kind)
+  const backend: Backend = model.backend ?? kind?.backend ?? 'cloud'
   return {
     name,
     provider: model.provider,
@@ -27,7 +28,15 @@ function buildModel(name: string, model: ModelConfig, config: ParsedConfig): Mod
     contextTokens: model.context_tokens ?? row?.contextTokens ?? (backend === 'local' ? 4096 : 128_000),
     maxOutputTokens: model.max_output_tokens ?? row?.maxOutputTokens ?? (backend === 'local' ? 4096 : 16_384),
     fixedSampling: model.fixed_sampling ?? row?.fixedSampling ?? false,
+    capabilities: model.capabilities ?? kind?.capabilities ?? [],
+    capabilitiesFixed: model.capabilities !== undefined,
+    dialects: kind === undefined || provider === undefined ? [] : dialectsOf(kind, provider),
   }
+}
+
+/** Each kind takes its own options; which they are is known only to the list, so the type ends here. */
+function dialectsOf(kind: (typeof providers)[number], options: ParsedConfig['providers'][string]): readonly string[] {
+  return (kind as unknown as Provider).speaks(options)
 }
 
 /** Whose price list applies. An OpenAI-compatible server at another address is not OpenAI. */

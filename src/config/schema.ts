@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { capabilities } from '../core/model.ts'
 import { providers } from '../providers/index.ts'
 
 const seconds = z.number().min(0)
@@ -28,6 +29,10 @@ const model = z.strictObject({
     .describe('What it costs. Left out: free for local models, the built-in price list for known cloud models.'),
   context_tokens: z.number().int().min(128).optional().describe('Longest prompt and reply together, in tokens.'),
   max_output_tokens: z.number().int().min(1).optional().describe('Longest reply, in tokens.'),
+  capabilities: z
+    .array(z.enum(capabilities))
+    .optional()
+    .describe('What it can do. Left out: what its server says, or what its provider usually can.'),
   fixed_sampling: z
     .boolean()
     .optional()
@@ -62,6 +67,12 @@ export const configSchema = z.strictObject({
         .max(86_400)
         .default(30)
         .describe('Time that a stream may wait for a client that does not read; then its connection is cut.'),
+      early_reply_seconds: seconds
+        .max(86_400)
+        .default(240)
+        .describe(
+          'Time after which an answer that is not streamed sends its headers ahead, as clients give up; 0: never.',
+        ),
       drain_seconds: seconds.default(30).describe('Time that running requests get to finish after SIGTERM.'),
     })
     .prefault({}),
@@ -98,6 +109,10 @@ export const configSchema = z.strictObject({
         .enum(['flag', 'refuse'])
         .default('flag')
         .describe('Models without a known price: tried last and flagged, or refused.'),
+      aliases: z
+        .record(z.string(), z.string())
+        .default({})
+        .describe('Other names for models, `*` standing for anything: `"gpt-4*": auto`. The first that fits counts.'),
       expected_output_tokens: z.number().int().min(1).default(500).describe('Reply length that cost estimates assume.'),
     })
     .prefault({}),

@@ -22,6 +22,7 @@ const policy: RouterPolicy = {
   complexityThreshold: undefined,
   unknownPrice: 'flag',
   expectedOutputTokens: 500,
+  aliases: {},
 }
 
 /** Facts that add up to a given complexity, in tenths. */
@@ -146,7 +147,8 @@ describe('a named model', () => {
   test('that is unknown is refused with the list of the known', () => {
     assert.throws(() => run({ tenths: 1, model: 'gpt-9' }), {
       code: 'unknown_model',
-      message: "model 'gpt-9' is not configured; the known ones are: auto, tinyllama, phi2, claude-sonnet",
+      message:
+        "model 'gpt-9' is not configured; the known ones are: auto, tinyllama, phi2, claude-sonnet. Other names can be given a meaning with router.aliases",
     })
   })
   test('without a price is refused where the operator says so', () => {
@@ -213,5 +215,8 @@ function card(name: string, backend: ModelCard['backend'], maxComplexity: number
     contextTokens: 4096,
     maxOutputTokens: 4096,
     fixedSampling: false,
+    capabilities: ['tools', 'json-schema'],
+    capabilitiesFixed: false,
+    dialects: [],
   }
 }
