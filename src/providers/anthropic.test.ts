@@ -33,6 +33,7 @@ test('the defaults', () => {
     connect_timeout_ms: 5000,
     first_byte_timeout_ms: 120_000,
     idle_timeout_ms: 120_000,
+    keep_alive_timeout_ms: 300_000,
   })
 })
 
@@ -136,6 +137,7 @@ const bodies: {
     name: 'fields of another dialect',
     request: { dialect: 'openai-chat', extra: { top_k: 3 } },
     expected: { top_k: undefined },
+    warnings: [/does not know 'top_k' of openai-chat: left out/],
   },
 ]
 

@@ -1,24 +1,29 @@
 import { z } from 'zod'
 import { GatewayError } from '../core/errors.ts'
 import type { Availability } from '../core/model.ts'
-import type { FinishReason } from '../core/reply.ts'
-import type { Usage } from '../core/usage.ts'
-import { messagesBody } from './anthropic-request.ts'
-import { defineProvider } from './provider.ts'
+import type { ReplyPart } from '../core/reply.ts'
+import { countedClientBody, passedBody } from './anthropic-pass-through.ts'
+import { messageReader, streamError } from './anthropic-reply.ts'
+import { anthropicDialect, countedBody, messagesRequest } from './anthropic-request.ts'
+import { clientHeaders, openNative, parseWhole, passingClient, readWhole, toldBy } from './pass-through.ts'
+import { defineProvider, type ProviderCall } from './provider.ts'
 import { readEvents } from './sse.ts'
 import { Upstream } from './upstream.ts'
-import { count, isRecord, messageIn, parseRecord, statusError, upstreamError } from './upstream-errors.ts'
+import { parseRecord, record, type UpstreamIdentity, upstreamError } from './upstream-errors.ts'
+import type { UpstreamReply } from './upstream-exchange.ts'
 import { timeoutOptions, toTimeouts } from './upstream-options.ts'
-
-type Fields = Readonly<Record<string, unknown>>
 
 /** A refused key is not tried again by routing for this long; a key that was fixed needs a restart anyway. */
 const refusedKeyMs = 60_000
+const messagesPath = '/v1/messages'
+const countPath = '/v1/messages/count_tokens'
 
-/** Claude by the Messages API, always streaming: a stream can be cancelled, watched and billed when it is cut. */
+/** Claude by the Messages API; translated requests always stream: a stream can be watched, and billed when it is cut. */
 export const anthropic = defineProvider({
   kind: 'anthropic',
   backend: 'cloud',
+  capabilities: ['tools', 'images', 'files', 'json-schema', 'reasoning'],
+  speaks: () => [anthropicDialect],
   options: z.strictObject({
     api_key: z.string().trim().optional().describe('The API key. Without one, the models are unavailable.'),
     base_url: z.url().default('https://api.anthropic.com').describe('Where the Messages API is, without /v1.'),
@@ -45,52 +50,66 @@ export const anthropic = defineProvider({
     const noKey = 'no API key: set ANTHROPIC_API_KEY'
     let refused: { readonly at: number; readonly reason: string } | undefined
 
-    return {
-      async *send({ request, model }, signal) {
-        if (key === '') throw new GatewayError('model_unavailable', `provider '${name}' has ${noKey}`)
-        const { body, warnings } = messagesBody(request, model, options.default_max_tokens)
-        const reply = await upstream
-          .openStream({ method: 'POST', path: '/v1/messages', body }, signal)
-          .catch((error) => {
-            if (error instanceof GatewayError && error.code === 'upstream_unauthorized') {
-              refused = { at: Date.now(), reason: error.message }
-            }
-            throw error
-          })
-        refused = undefined
-        yield* warnings
+    const mustHaveKey = () => {
+      if (key === '') throw new GatewayError('model_unavailable', `provider '${name}' has ${noKey}`)
+    }
+    const noteRefusal = (error: unknown): never => {
+      if (error instanceof GatewayError && error.code === 'upstream_unauthorized') {
+        refused = { at: Date.now(), reason: error.message }
+      }
+      throw error
+    }
 
-        let usage: Fields = {}
-        let reason: FinishReason = 'stop'
-        for await (const { event, data } of readEvents(reply.body, identity)) {
-          if (event === 'ping') continue
-          const fields = parseRecord(data, identity)
-          switch (fields.type) {
-            case 'message_start':
-              usage = merge(usage, record(fields.message).usage)
-              yield { type: 'usage', usage: toUsage(usage) }
-              break
-            case 'content_block_delta': {
-              const { text, thinking } = record(fields.delta)
-              if (typeof thinking === 'string' && thinking !== '') yield { type: 'reasoning-delta', text: thinking }
-              if (typeof text === 'string' && text !== '') yield { type: 'text-delta', text }
-              break
-            }
-            case 'message_delta':
-              reason = finishReason(record(fields.delta).stop_reason)
-              usage = merge(usage, fields.usage)
-              yield { type: 'usage', usage: toUsage(usage) }
-              break
-            case 'message_stop':
-              reply.release()
-              yield { type: 'finish', reason, usage: 'input_tokens' in usage ? toUsage(usage) : undefined }
-              return
-            case 'error':
-              throw streamError(upstream, record(fields.error))
-            // Others (pings, block boundaries, and whatever comes in later versions) carry nothing for us.
-          }
-        }
-        throw upstreamError(identity, 'upstream_cut', 'ended its reply before it was complete')
+    async function* translate({ request, model }: ProviderCall, signal: AbortSignal): AsyncGenerator<ReplyPart> {
+      const { body, headers, warnings } = messagesRequest(request, model, options.default_max_tokens)
+      const reply = await upstream
+        .openStream({ method: 'POST', path: messagesPath, headers, body }, signal)
+        .catch(noteRefusal)
+      refused = undefined
+      yield* warnings
+      yield* streamParts(reply, identity, false)
+    }
+
+    return {
+      async *send(call, signal) {
+        mustHaveKey()
+        const client = passingClient(call)
+        if (client === undefined) return yield* translate(call, signal)
+
+        const { request, model } = call
+        const { stream } = request
+        const { bodyText, warnings } = passedBody(client, model)
+        const reply = await openNative(
+          upstream,
+          {
+            path: messagesPath,
+            bodyText,
+            client,
+            dialect: anthropicDialect,
+            stream,
+            firstByteTimeoutMs: options.first_byte_timeout_ms,
+          },
+          signal,
+        ).catch(noteRefusal)
+        refused = undefined
+        yield { type: 'opened', headers: clientHeaders(reply.headers) }
+        yield* warnings
+        if (stream) yield* streamParts(reply, identity, true)
+        else yield* wholeParts(await readWhole(upstream, reply), identity)
+      },
+
+      async countTokens(call, signal) {
+        mustHaveKey()
+        const { request, model } = call
+        const client = passingClient(call)
+        const { body, headers } = messagesRequest(request, model, options.default_max_tokens)
+        const sent =
+          client === undefined
+            ? { path: countPath, headers, body: countedBody(body) }
+            : { path: countPath + client.query, headers: client.headers, bodyText: countedClientBody(client, model) }
+        const counted = record(await upstream.json({ method: 'POST', ...sent }, signal).catch(noteRefusal))
+        if (typeof counted.input_tokens === 'number') return counted.input_tokens
+        throw upstreamError(identity, 'upstream_failed', 'did not say how many tokens it counted')
       },
 
       // No call: the API has no free request that proves more, and its state shows itself in the traffic.
@@ -106,47 +125,36 @@ export const anthropic = defineProvider({
   },
 })
 
-/** Later reports replace earlier ones, field by field: they are cumulative, but leave out what did not change. */
-function merge(usage: Fields, update: unknown): Fields {
-  const present = Object.entries(record(update)).filter(([, value]) => value !== null && value !== undefined)
-  return { ...usage, ...Object.fromEntries(present) }
-}
-
-function toUsage(fields: Fields): Usage {
-  const written = record(fields.cache_creation)
-  const cacheWriteHour = count(written.ephemeral_1h_input_tokens)
-  const cacheWriteTotal = count(fields.cache_creation_input_tokens)
-  const output = count(fields.output_tokens)
-  const reasoning = Math.min(count(record(fields.output_tokens_details).thinking_tokens), output)
-  return {
-    input: count(fields.input_tokens),
-    cacheRead: count(fields.cache_read_input_tokens),
-    cacheWrite: Math.max(cacheWriteTotal - cacheWriteHour, count(written.ephemeral_5m_input_tokens)),
-    cacheWriteHour,
-    output: output - reasoning,
-    reasoning,
+/** The parts of a stream; with `native` its frames, too, except its signs of life: the gateway has its own. */
+async function* streamParts(
+  reply: UpstreamReply,
+  identity: UpstreamIdentity,
+  native: boolean,
+): AsyncGenerator<ReplyPart> {
+  const reader = messageReader()
+  reply.progress()
+  for await (const { event, data, frame } of readEvents(reply.body, identity)) {
+    if (event === 'ping') continue
+    const fields = parseRecord(data, identity)
+    if (fields.type === 'ping') continue
+    if (fields.type === 'error') throw toldBy(streamError(identity, record(fields.error)), native ? frame : undefined)
+    reply.progress()
+    if (native) yield { type: 'native', text: frame }
+    yield* reader.read(fields)
+    if (fields.type === 'message_stop') {
+      reply.release()
+      yield reader.finish()
+      return
+    }
   }
+  throw upstreamError(identity, 'upstream_cut', 'ended its reply before it was complete')
 }
 
-function finishReason(value: unknown): FinishReason {
-  if (value === 'max_tokens' || value === 'model_context_window_exceeded') return 'length'
-  return value === 'refusal' ? 'content-filter' : 'stop'
-}
-
-/** The status that each kind of error would have had before the stream began. */
-const statusOf: Readonly<Record<string, number>> = {
-  overloaded_error: 529,
-  rate_limit_error: 429,
-  invalid_request_error: 400,
-  request_too_large: 413,
-  timeout_error: 504,
-}
-
-function streamError(upstream: Upstream, error: Fields): GatewayError {
-  const status = (typeof error.type === 'string' && statusOf[error.type]) || 500
-  return statusError(upstream.identity, { status, message: messageIn(error) })
-}
-
-function record(value: unknown): Fields {
-  return isRecord(value) ? value : {}
+function* wholeParts(body: string, identity: UpstreamIdentity): Generator<ReplyPart> {
+  const message = parseWhole(body, identity)
+  if (message.type !== 'message') throw upstreamError(identity, 'upstream_failed', 'sent what is no message')
+  const reader = messageReader()
+  yield { type: 'native', text: body }
+  yield* reader.read(message)
+  yield reader.finish()
 }

@@ -5,6 +5,8 @@ import { ollama } from './ollama.ts'
 import { openaiCompatible } from './openai-compatible.ts'
 import type { OpenProvider, Provider, ProviderServices } from './provider.ts'
 
+export type { Provider }
+
 /** Every way of reaching models. Configuration, documentation, `check` and `doctor` read this list. */
 export const providers = [llamaCpp, ollama, anthropic, openaiCompatible, echo] as const
 

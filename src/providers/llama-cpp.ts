@@ -1,12 +1,15 @@
 import { z } from 'zod'
+import type { EmbeddingReply } from '../core/embedding.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Availability, ModelCard } from '../core/model.ts'
-import { generate, preparePrompt } from './llama-generate.ts'
+import { vectorsOf } from './llama-embed.ts'
+import { generate, prepare, requireRoom } from './llama-generate.ts'
 import { type LoadedModel, openEngine } from './llama-model.ts'
 import { Turns } from './llama-turns.ts'
 import { ensureModelFile } from './model-files.ts'
 import {
   defineProvider,
+  type EmbeddingCall,
   type OpenProvider,
   type ProviderCall,
   type ProviderServices,
@@ -42,6 +45,8 @@ const options = z.strictObject({
 export const llamaCpp = defineProvider({
   kind: 'llama-cpp',
   backend: 'local',
+  capabilities: ['tools', 'json-schema', 'logprobs', 'embeddings'],
+  speaks: () => [],
   options,
   open: (parsed, services) => new LlamaCpp(parsed, services),
 })
@@ -96,26 +101,38 @@ class LlamaCpp implements OpenProvider {
   }
 
   async *send(call: ProviderCall, signal: AbortSignal) {
-    const slot = this.#slot(call.model)
-    if (slot.state.at === 'idle') this.#prepare(slot)
-    const loaded = this.#loadedOrThrow(slot, call.model.name)
-    const either = AbortSignal.any([signal, this.#closing.signal])
+    const { slot, loaded, either } = this.#use(call.model, signal)
     try {
-      const prompt = preparePrompt(loaded, call)
+      const prepared = prepare(loaded, call)
+      requireRoom(loaded, prepared, call)
       const endTurn = await slot.turns.take(either)
       try {
-        yield* generate(loaded, prompt, call, either)
+        yield* generate(loaded, prepared, call, either)
       } finally {
         endTurn()
       }
     } catch (error) {
-      if (this.#closing.signal.aborted) throw new GatewayError('shutting_down', 'the gateway is stopping')
-      if (error instanceof GatewayError) throw error
-      const why = error instanceof Error ? error.message : String(error)
-      throw new GatewayError('upstream_failed', `model '${call.model.name}' failed while it answered: ${why}`, {
-        cause: error,
-      })
+      throw this.#explained(error, call.model)
     }
+  }
+
+  async embed(call: EmbeddingCall, signal: AbortSignal): Promise<EmbeddingReply> {
+    const { slot, loaded, either } = this.#use(call.model, signal)
+    try {
+      const endTurn = await slot.turns.take(either)
+      try {
+        return await vectorsOf(loaded, call, either)
+      } finally {
+        endTurn()
+      }
+    } catch (error) {
+      throw this.#explained(error, call.model)
+    }
+  }
+
+  async countTokens(call: ProviderCall, signal: AbortSignal): Promise<number> {
+    const { loaded } = this.#use(call.model, signal)
+    return prepare(loaded, call).prompt.tokens.length
   }
 
   async close(): Promise<void> {
@@ -131,6 +148,21 @@ class LlamaCpp implements OpenProvider {
         endTurn()
       }
     })
+  }
+
+  #use(model: ModelCard, signal: AbortSignal) {
+    const slot = this.#slot(model)
+    if (slot.state.at === 'idle') this.#prepare(slot)
+    const loaded = this.#loadedOrThrow(slot, model.name)
+    return { slot, loaded, either: AbortSignal.any([signal, this.#closing.signal]) }
+  }
+
+  #explained(error: unknown, model: ModelCard): GatewayError {
+    if (this.#closing.signal.aborted) return new GatewayError('shutting_down', 'the gateway is stopping')
+    if (error instanceof GatewayError) return error
+    const why = error instanceof Error ? error.message : String(error)
+    const message = `model '${model.name}' failed while it answered: ${why}`
+    return new GatewayError('upstream_failed', message, { cause: error })
   }
 
   #slot({ id, name }: ModelCard): Slot {

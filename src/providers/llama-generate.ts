@@ -1,11 +1,16 @@
 import type { SequenceEvaluateOptions, Token } from 'node-llama-cpp'
 import { GatewayError } from '../core/errors.ts'
-import type { FinishReason, ReplyPart } from '../core/reply.ts'
+import type { ReplyPart } from '../core/reply.ts'
 import type { ChatRequest } from '../core/request.ts'
 import { noUsage } from '../core/usage.ts'
+import { turnsOf } from './llama-conversation.ts'
 import type { LoadedModel, Prompt } from './llama-model.ts'
-import { StopText, type TextPiece, TokenText } from './llama-text.ts'
+import { planReply, type ReplyPlan } from './llama-plan.ts'
+import { type Sureness, TokenText } from './llama-text.ts'
+import { ReplyWriter } from './llama-writer.ts'
 import type { ProviderCall } from './provider.ts'
+import { warning } from './sampling.ts'
+import { lossesOf } from './translation-losses.ts'
 
 /** A prompt is read in pieces of this many tokens, so that a cancelled request does not have to be read to its end. */
 const pieceTokens = 64
@@ -14,69 +19,112 @@ const penaltyWindow = 64
 /** Enough to keep a tiny model out of a loop when it always takes the likeliest token; 1.1 already spoils its lists. */
 const mildRepeatPenalty = 1.05
 
+/** A request, ready to be read by the model. */
+export interface Prepared {
+  readonly prompt: Prompt
+  readonly plan: ReplyPlan
+}
+
+export function prepare(loaded: LoadedModel, { request }: ProviderCall): Prepared {
+  const plan = planReply(request)
+  return { prompt: loaded.prompt(turnsOf(request, plan.offered)), plan }
+}
+
 /** Throws `context_too_long` before anything is computed. */
-export function preparePrompt(loaded: LoadedModel, { request, model }: ProviderCall): Prompt {
-  const prompt = loaded.prompt(request.messages)
-  const room = roomFor(prompt, loaded)
-  if (room < 1)
-    throw new GatewayError(
-      'context_too_long',
-      `the conversation has ${prompt.tokens.length} tokens, and model '${model.name}' has room for ${loaded.contextTokens} with its reply`,
-    )
-  return prompt
+export function requireRoom(loaded: LoadedModel, { prompt }: Prepared, { model }: ProviderCall): void {
+  if (roomFor(prompt, loaded) >= 1) return
+  throw new GatewayError(
+    'context_too_long',
+    `the conversation has ${prompt.tokens.length} tokens, and model '${model.name}' has room for ${loaded.contextTokens} with its reply`,
+  )
 }
 
 /**
  * Reads the prompt and yields the reply. `logprobs` are those of the distribution that was sampled from, that is after
- * temperature and penalties.
+ * temperature, penalties and grammar.
  */
 export async function* generate(
   loaded: LoadedModel,
-  prompt: Prompt,
+  { prompt, plan }: Prepared,
   { request, model }: ProviderCall,
   signal: AbortSignal,
 ): AsyncGenerator<ReplyPart> {
   const limit = Math.min(request.maxTokens ?? model.maxOutputTokens, model.maxOutputTokens, roomFor(prompt, loaded))
-  const usage = (output: number) => ({ ...noUsage, input: prompt.tokens.length, output })
-  yield { type: 'usage', usage: usage(0) }
+  const known = await recalled(loaded, prompt.tokens)
+  const read = { ...noUsage, input: prompt.tokens.length - known, cacheRead: known }
+  const writer = new ReplyWriter({ ...plan, stopTexts: prompt.stopTexts, stops: request.stop ?? [] })
+  let grammar = await writer.begin((text) => loaded.grammar(text))
+  const told = (words: readonly string[]) => words.map((said) => warning(model, said))
+  yield* [...lossesOf(request, model, []), ...told(plan.ignored), ...told(writer.ignored())]
+  yield { type: 'usage', usage: read }
 
   const unread = await readAllButLast(loaded, prompt.tokens, signal)
   const written: Token[] = []
   const text = new TokenText<Token>((tokens, before) => loaded.detokenize(tokens, before), prompt.tokens.slice(-8))
-  const stops = new StopText([...prompt.stopTexts, ...(request.stop ?? [])])
-  let reason: FinishReason = limit > 0 ? 'stop' : 'length'
+  let cut = limit <= 0
 
-  const tokens =
-    limit > 0 ? loaded.sequence.evaluateWithMetadata(unread, { confidence: true }, sampling(request, written)) : []
-  for await (const { token, confidence } of tokens) {
+  const options = { ...sampling(request, written), grammarEvaluationState: () => grammar }
+  for await (const { token, sureness } of limit > 0
+    ? drawn(loaded, unread, { options, top: request.logprobs?.top ?? 0 })
+    : []) {
     throwIfCancelled(signal)
-    if (prompt.stopTokens.has(token)) break
+    if (prompt.stopTokens.has(token) || loaded.ends(token)) break
     written.push(token)
 
-    const piece = text.push(token, Math.min(0, Math.log(Math.max(confidence, 1e-12))))
-    const { piece: ready, stopped } = piece === undefined ? nothing : stops.push(piece)
-    if (ready !== undefined && ready.text !== '') yield delta(ready)
-    if (stopped) return yield { type: 'finish', reason: 'stop', usage: usage(written.length) }
+    const piece = text.push(token, sureness)
+    if (piece !== undefined) yield* writer.push(piece)
+    if (writer.done) break
+    if (writer.wants !== undefined) {
+      grammar = await writer.hold((rules) => loaded.grammar(rules))
+      yield* told(writer.ignored())
+    }
     if (written.length >= limit) {
-      reason = 'length'
+      cut = true
       break
     }
   }
   throwIfCancelled(signal)
 
-  const last = text.flush()
-  const { piece: ready, stopped } = last === undefined ? nothing : stops.push(last)
-  for (const piece of [ready, stopped ? undefined : stops.flush()])
-    if (piece !== undefined && piece.text !== '') yield delta(piece)
-  yield { type: 'finish', reason: stopped ? 'stop' : reason, usage: usage(written.length) }
+  const last = writer.done ? undefined : text.flush()
+  if (last !== undefined) yield* writer.push(last)
+  yield* writer.end(cut)
+  yield { type: 'finish', ...writer.finish(cut), usage: { ...read, output: written.length } }
 }
 
-const nothing = { piece: undefined, stopped: false } as const
+interface Drawn {
+  readonly token: Token
+  readonly sureness: Sureness<Token>
+}
 
-/** Keeps what the model still remembers of an earlier prompt that began alike. Returns what is left to be read. */
+/** The tokens of the reply as they are drawn. Alternatives cost a pass over the vocabulary for each token. */
+async function* drawn(
+  { sequence }: LoadedModel,
+  unread: Token[],
+  { options, top }: { readonly options: SequenceEvaluateOptions; readonly top: number },
+): AsyncGenerator<Drawn> {
+  if (top === 0) {
+    for await (const { token, confidence } of sequence.evaluateWithMetadata(unread, { confidence: true }, options)) {
+      yield { token, sureness: { logprob: logarithm(confidence) } }
+    }
+    return
+  }
+  const wanted = { confidence: true, probabilities: true } as const
+  for await (const { token, confidence, probabilities } of sequence.evaluateWithMetadata(unread, wanted, options)) {
+    const likeliest = [...probabilities].sort(([, a], [, b]) => b - a).slice(0, top)
+    const others = likeliest.map(([other, probability]) => ({ token: other, logprob: logarithm(probability) }))
+    yield { token, sureness: { logprob: logarithm(confidence), top: others } }
+  }
+}
+
+/** Keeps what the model still remembers of an earlier prompt that began alike: the number of tokens not to be read. */
+async function recalled({ sequence }: LoadedModel, tokens: readonly Token[]): Promise<number> {
+  await sequence.adaptStateToTokens(tokens.slice(0, -1), false)
+  return sequence.nextTokenIndex
+}
+
+/** Reads the prompt from where the model stands. Returns what is left to be read. */
 async function readAllButLast(loaded: LoadedModel, tokens: readonly Token[], signal: AbortSignal): Promise<Token[]> {
   const { sequence } = loaded
-  await sequence.adaptStateToTokens(tokens.slice(0, -1), false)
   let at = sequence.nextTokenIndex
   while (tokens.length - at > pieceTokens) {
     throwIfCancelled(signal)
@@ -92,11 +140,12 @@ async function readAllButLast(loaded: LoadedModel, tokens: readonly Token[], sig
  * most, when they do not gamble. A caller who sets a penalty gets exactly that one instead of ours.
  */
 function sampling(request: ChatRequest, written: readonly Token[]): SequenceEvaluateOptions {
-  const { temperature, topP, seed, presencePenalty, frequencyPenalty } = request
+  const { temperature, topP, topK, seed, presencePenalty, frequencyPenalty } = request
   const own = presencePenalty !== undefined || frequencyPenalty !== undefined
   return {
     temperature: temperature ?? 0,
     ...(topP !== undefined && { topP }),
+    ...(topK !== undefined && { topK }),
     ...(seed !== undefined && { seed: seed >>> 0 }),
     repeatPenalty: {
       punishTokens: () => written.slice(-penaltyWindow),
@@ -113,10 +162,10 @@ function roomFor(prompt: Prompt, loaded: LoadedModel): number {
   return loaded.contextTokens - prompt.tokens.length - 2
 }
 
-function delta({ text, logprobs }: TextPiece): ReplyPart {
-  return { type: 'text-delta', text, logprobs }
-}
-
 function throwIfCancelled(signal: AbortSignal): void {
   if (signal.aborted) throw new GatewayError('cancelled', 'the request was cancelled')
+}
+
+function logarithm(probability: number): number {
+  return Math.min(0, Math.log(Math.max(probability, 1e-12)))
 }

@@ -1,8 +1,19 @@
 import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ChatHistoryItem, ChatWrapper, Llama, LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp'
+import { LRUCache } from 'lru-cache'
+import type {
+  ChatHistoryItem,
+  ChatWrapper,
+  Llama,
+  LlamaContextSequence,
+  LlamaEmbeddingContext,
+  LlamaGrammar,
+  LlamaGrammarEvaluationState,
+  LlamaModel,
+  Token,
+} from 'node-llama-cpp'
 import { GatewayError } from '../core/errors.ts'
-import { type Message, textOf } from '../core/request.ts'
+import type { Turn } from './llama-conversation.ts'
 import { ggufFault } from './model-files.ts'
 
 type Library = typeof import('node-llama-cpp')
@@ -87,16 +98,18 @@ export class LlamaEngine {
       if (fault !== undefined) throw new Error(fault)
 
       model = await this.#llama.loadModel({ modelPath: path, loadSignal: signal })
+      const used = threads > 0 ? threads : Math.max(1, availableParallelism() - 1)
       const context = await model.createContext({
         contextSize: Math.min(contextTokens, model.trainContextSize),
         sequences: 1,
         // Larger ones read long prompts a little faster, and cost memory for a row of the vocabulary for each token.
         batchSize: 256,
-        threads: threads > 0 ? threads : Math.max(1, availableParallelism() - 1),
+        threads: used,
         createSignal: signal,
       })
       const wrapper = this.#library.resolveChatWrapper(model, { warningLogs: false })
-      return new LoadedModel(this.#library, model, context.getSequence(), wrapper)
+      const parts = { library: this.#library, llama: this.#llama, model, wrapper, threads: used }
+      return new LoadedModel(parts, context.getSequence())
     } catch (error) {
       await model?.dispose()
       // What the native code logged comes through the event loop.
@@ -125,18 +138,33 @@ export interface Prompt {
   readonly stopTexts: readonly string[]
 }
 
+interface Parts {
+  readonly library: Library
+  readonly llama: Llama
+  readonly model: LlamaModel
+  readonly wrapper: ChatWrapper
+  readonly threads: number
+}
+
 /** A model in memory, with room for one conversation at a time. */
 export class LoadedModel {
   readonly sequence: LlamaContextSequence
   readonly #library: Library
+  readonly #llama: Llama
   readonly #model: LlamaModel
   readonly #wrapper: ChatWrapper
+  readonly #threads: number
+  /** Agents send the same tools and schemas again and again. */
+  readonly #grammars = new LRUCache<string, LlamaGrammar>({ max: 64 })
+  #embeddings: Promise<LlamaEmbeddingContext> | undefined
 
-  constructor(library: Library, model: LlamaModel, sequence: LlamaContextSequence, wrapper: ChatWrapper) {
+  constructor({ library, llama, model, wrapper, threads }: Parts, sequence: LlamaContextSequence) {
     this.#library = library
+    this.#llama = llama
     this.#model = model
-    this.sequence = sequence
     this.#wrapper = wrapper
+    this.#threads = threads
+    this.sequence = sequence
   }
 
   get contextTokens(): number {
@@ -147,15 +175,47 @@ export class LoadedModel {
     return this.#model.detokenize(tokens, false, before)
   }
 
+  tokenize(text: string): readonly Token[] {
+    return this.#model.tokenize(text)
+  }
+
+  /** True for a token by which the model ends its reply. */
+  ends(token: Token): boolean {
+    return this.#model.isEogToken(token)
+  }
+
+  /** A grammar at its beginning, for one reply. Undefined for a text that is no grammar. */
+  async grammar(text: string): Promise<LlamaGrammarEvaluationState | undefined> {
+    try {
+      const grammar = this.#grammars.get(text) ?? (await this.#llama.createGrammar({ grammar: text }))
+      this.#grammars.set(text, grammar)
+      return new this.#library.LlamaGrammarEvaluationState({ model: this.#model, grammar })
+    } catch {
+      return undefined
+    }
+  }
+
+  /** A vector of length 1. The memory for it is taken at the first call and kept. */
+  async vector(tokens: readonly Token[]): Promise<readonly number[]> {
+    const options = { contextSize: this.contextTokens, batchSize: 256, threads: this.#threads }
+    this.#embeddings ??= this.#model.createEmbeddingContext(options)
+    const context = await this.#embeddings.catch((error: unknown) => {
+      this.#embeddings = undefined
+      throw error
+    })
+    const { vector } = await context.getEmbeddingFor([...tokens])
+    const length = Math.hypot(...vector)
+    return length === 0 ? vector : vector.map((value) => value / length)
+  }
+
   /**
-   * The conversation in the model's own template. No system prompt is added where the caller gives none: the default
-   * ones are long, and reading them is most of the time until the first token.
+   * The conversation in the model's own template. A last turn of the assistant is left open for the model to go on.
    */
-  prompt(messages: readonly Message[]): Prompt {
+  prompt(turns: readonly Turn[]): Prompt {
     const { LlamaText, SpecialToken, SpecialTokensText } = this.#library
-    const chatHistory = messages.map(historyItem)
+    const chatHistory = turns.map(historyItem)
     // The template leaves the last model message open. Where the caller ended with one, the model continues it.
-    if (messages.at(-1)?.role !== 'assistant') chatHistory.push({ type: 'model', response: [''] })
+    if (turns.at(-1)?.role !== 'assistant') chatHistory.push({ type: 'model', response: [''] })
     const { contextText, stopGenerationTriggers } = this.#wrapper.generateContextState({ chatHistory })
 
     const [first, ...rest] = contextText.values
@@ -180,21 +240,12 @@ export class LoadedModel {
   }
 
   async close(): Promise<void> {
+    await (await this.#embeddings?.catch(() => undefined))?.dispose()
     await this.sequence.context.dispose()
     await this.#model.dispose()
   }
 }
 
-function historyItem(message: Message): ChatHistoryItem {
-  const text = textOf(message)
-  switch (message.role) {
-    case 'system':
-      return { type: 'system', text }
-    case 'user':
-      return { type: 'user', text }
-    case 'assistant':
-      return { type: 'model', response: [text] }
-    default:
-      throw message.role satisfies never
-  }
+function historyItem({ role, text }: Turn): ChatHistoryItem {
+  return role === 'assistant' ? { type: 'model', response: [text] } : { type: role, text }
 }

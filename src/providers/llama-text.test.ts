@@ -17,7 +17,7 @@ for (const { name, stops, pieces, expected, stopped } of cases)
     const sent: string[] = []
     let ended = false
     for (const text of pieces) {
-      const result = watch.push({ text, logprobs: [-1] })
+      const result = watch.push({ text, logprobs: [{ token: text, logprob: -1 }] })
       if (result.piece !== undefined) sent.push(result.piece.text)
       ended ||= result.stopped
     }
@@ -31,11 +31,34 @@ test('bytes of one character wait for each other and keep their probabilities', 
   const decode = (tokens: readonly number[]) => Buffer.from(tokens).toString('utf8')
   const text = new TokenText<number>(decode, [])
   const parrot = [...Buffer.from('🦜')]
-  const pieces = [0x61, ...parrot, 0xff].map((byte, index) => text.push(byte, -index))
+  const pieces = [0x61, ...parrot, 0xff].map((byte, index) => text.push(byte, { logprob: -index }))
   assert.deepEqual(
     pieces.map((piece) => piece?.text),
     ['a', undefined, undefined, undefined, '🦜', undefined],
   )
-  assert.deepEqual(pieces[4]?.logprobs, [-1, -2, -3, -4])
+  assert.deepEqual(pieces[4]?.logprobs, [
+    { token: '', logprob: -1 },
+    { token: '', logprob: -2 },
+    { token: '', logprob: -3 },
+    { token: '🦜', logprob: -4 },
+  ])
   assert.equal(text.flush()?.text, '')
+})
+
+test('alternatives are told as text', () => {
+  const text = new TokenText<number>((tokens) => String.fromCodePoint(...tokens), [])
+  const top = [
+    { token: 0x61, logprob: -0.1 },
+    { token: 0x62, logprob: -3 },
+  ]
+  assert.deepEqual(text.push(0x61, { logprob: -0.1, top })?.logprobs, [
+    {
+      token: 'a',
+      logprob: -0.1,
+      top: [
+        { token: 'a', logprob: -0.1 },
+        { token: 'b', logprob: -3 },
+      ],
+    },
+  ])
 })

@@ -1,12 +1,18 @@
 import { longestFrame } from './sse.ts'
 import { parseRecord, type UpstreamIdentity, upstreamError } from './upstream-errors.ts'
 
+export interface ReadLine {
+  readonly fields: Readonly<Record<string, unknown>>
+  /** As it came, with its line break: what a client of the same dialect shall get. */
+  readonly text: string
+}
+
 /** The objects of a body that holds one JSON object a line. A last line without its line break counts when it parses. */
 export async function* readLines(
   body: AsyncIterable<Uint8Array>,
   identity: UpstreamIdentity,
   maxLength: number = longestFrame,
-): AsyncGenerator<Readonly<Record<string, unknown>>> {
+): AsyncGenerator<ReadLine> {
   const decoder = new TextDecoder()
   // Fragments of the unfinished line; joined once, so that a long line in many chunks does not cost its square.
   let pending: string[] = []
@@ -16,11 +22,11 @@ export async function* readLines(
     const text = decoder.decode(chunk, { stream: true })
     let start = 0
     for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', start)) {
-      const line = pending.join('') + text.slice(start, end)
+      const line = pending.join('') + text.slice(start, end + 1)
       pending = []
       pendingLength = 0
       start = end + 1
-      if (line.trim() !== '') yield parseRecord(line, identity)
+      if (line.trim() !== '') yield { fields: parseRecord(line, identity), text: line }
     }
     pending.push(text.slice(start))
     pendingLength += text.length - start
@@ -31,7 +37,7 @@ export async function* readLines(
 
   const last = pending.join('') + decoder.decode()
   if (last.trim() === '') return
-  yield parseLast(last, identity)
+  yield { fields: parseLast(last, identity), text: last }
 }
 
 /** A line that is cut in the middle means a cut reply, not a server that cannot write JSON. */

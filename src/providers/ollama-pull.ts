@@ -19,7 +19,7 @@ export async function pullModel(
   const reply = await upstream.open({ method: 'POST', path: '/api/pull', body }, signal)
   if (reply.status >= 300) throw await upstream.errorOf(reply)
 
-  for await (const line of readLines(reply.body, identity)) {
+  for await (const { fields: line } of readLines(reply.body, identity)) {
     if ('error' in line) {
       throw upstreamError(identity, 'upstream_failed', `could not pull '${model.id}': ${messageIn(line.error)}`)
     }

@@ -36,6 +36,7 @@ test('the defaults', () => {
     connect_timeout_ms: 5000,
     first_byte_timeout_ms: 600_000,
     idle_timeout_ms: 120_000,
+    keep_alive_timeout_ms: 300_000,
   })
 })
 
@@ -130,16 +131,16 @@ for (const [keepAlive, expected] of [
 
 test('fields of the same dialect are passed on, those of others are not', async (context) => {
   const { server, provider } = await start(context)
-  const extra = { think: true, options: { top_k: 3, num_ctx: 99_999 } }
-  for (const dialect of ['ollama', 'openai-chat']) {
+  const extra = { template: 'x', options: { mirostat: 1, num_ctx: 99_999 } }
+  for (const dialect of ['ollama-chat', 'openai-chat']) {
     await collect(provider.send({ request: chat('Hi', { dialect, extra }), model: phi }, never))
   }
   const [same, other] = server.requests.map(({ body }) => body)
-  assert.equal(same.think, true)
-  assert.equal(same.options.top_k, 3)
+  assert.equal(same.template, 'x')
+  assert.equal(same.options.mirostat, 1)
   assert.equal(same.options.num_ctx, 2048)
-  assert.equal('think' in other, false)
-  assert.equal('top_k' in other.options, false)
+  assert.equal('template' in other, false)
+  assert.equal('mirostat' in other.options, false)
 })
 
 const sizes: {

@@ -1,19 +1,35 @@
 import { z } from 'zod'
+import { GatewayError } from '../core/errors.ts'
+import { editFields } from '../core/json-splice.ts'
 import type { Availability, ModelCard } from '../core/model.ts'
 import type { ReplyPart } from '../core/reply.ts'
-import { noUsage, type Usage } from '../core/usage.ts'
+import type { ClientRequest } from '../core/request.ts'
 import { readLines } from './ndjson.ts'
+import { ollamaCapabilities } from './ollama-capabilities.ts'
+import { ollamaEmbed } from './ollama-embed.ts'
 import { backgroundPulls, pullModel } from './ollama-pull.ts'
-import { chatBody, contextSizes } from './ollama-request.ts'
-import { defineProvider } from './provider.ts'
+import { OllamaReply } from './ollama-reply.ts'
+import {
+  asksForLogprobs,
+  chatBody,
+  contextSizes,
+  nativeBody,
+  type OllamaHow,
+  ollamaDialects,
+} from './ollama-request.ts'
+import { clientHeaders, openNative, parseWhole, passingClient, readWhole, toldBy } from './pass-through.ts'
+import { defineProvider, type ProviderCall } from './provider.ts'
 import { Upstream } from './upstream.ts'
-import { count, isRecord, messageIn, statusError, type UpstreamIdentity, upstreamError } from './upstream-errors.ts'
+import { isRecord, type UpstreamIdentity, upstreamError } from './upstream-errors.ts'
+import type { UpstreamReply } from './upstream-exchange.ts'
 import { timeoutOptions, toTimeouts, withinCheckTime } from './upstream-options.ts'
 
 /** Ollama by its own API: the OpenAI form it also has ignores the context size and so cuts long prompts silently. */
 export const ollama = defineProvider({
   kind: 'ollama',
   backend: 'local',
+  capabilities: ['tools', 'json-schema', 'logprobs'],
+  speaks: () => ollamaDialects,
   options: z.strictObject({
     url: z.url().default('http://127.0.0.1:11434').describe('Where Ollama listens.'),
     keep_alive: z
@@ -34,41 +50,74 @@ export const ollama = defineProvider({
     const { identity } = upstream
     const sizeFor = contextSizes(identity, options.context_sizes)
     const pulls = backgroundPulls(upstream, services)
+    const abilities = ollamaCapabilities(upstream)
+
+    /** What Ollama's refusals mean here: mostly that another model may do. */
+    const refused = (error: unknown, model: ModelCard): unknown => {
+      if (!(error instanceof GatewayError)) return error
+      const { code, message } = error
+      if (code === 'model_unavailable') {
+        return upstreamError(identity, 'model_unavailable', `has no model '${model.id}': ${pullAdvice(model)}`)
+      }
+      const lack = /does not support (tools|thinking|chat|generate)/.exec(message)?.[1]
+      if (code !== 'upstream_rejected' || lack === undefined) return error
+      if (lack === 'tools' || lack === 'thinking') {
+        abilities.lacks(model, lack === 'tools' ? 'tools' : 'reasoning')
+        services.changed()
+      }
+      return upstreamError(identity, 'model_unavailable', `says that model '${model.id}' does not support ${lack}`)
+    }
 
     return {
-      async *send({ request, model }, signal) {
-        const size = sizeFor(request, model)
-        const { body, warnings } = chatBody(request, model, { keepAlive: options.keep_alive, size })
-        const reply = await upstream.open({ method: 'POST', path: '/api/chat', body }, signal)
-        if (reply.status === 404) {
-          reply.release()
-          throw upstreamError(identity, 'model_unavailable', `has no model '${model.id}': ${pullAdvice(model)}`)
+      async *send({ request, model: card }, signal) {
+        const model = abilities.known(card)
+        const client = passingClient({ request, model })
+        const how = { keepAlive: options.keep_alive, size: sizeFor(request, model) }
+        const rejected = (error: unknown): never => {
+          throw refused(error, model)
         }
-        if (reply.status >= 300) throw await upstream.errorOf(reply)
-        yield* warnings
-
-        for await (const line of readLines(reply.body, identity)) {
-          yield* partsOf(line, identity)
-          if (line.done !== true) continue
-          reply.release()
-          const reason = line.done_reason === 'length' ? 'length' : 'stop'
-          yield { type: 'finish', reason, usage: usageOf(line) }
+        if (client !== undefined) {
+          const native = { call: { request, model }, client, how, firstByteTimeoutMs: options.first_byte_timeout_ms }
+          const reply = await openClient(upstream, native, signal).catch(rejected)
+          yield* nativeParts(upstream, reply, { request, client })
           return
         }
-        throw upstreamError(identity, 'upstream_cut', 'ended its reply before it was complete')
+
+        const { body, warnings } = chatBody(request, model, how)
+        const reply = await upstream.open({ method: 'POST', path: '/api/chat', body }, signal)
+        if (reply.status >= 300) throw refused(await upstream.errorOf(reply), model)
+        yield* warnings
+        const meaning = new OllamaReply(identity, { oneCall: request.parallelToolCalls === false })
+        for await (const { fields } of linesOf(reply, identity)) yield* meaning.partsOf(fields)
       },
 
       async check(models, signal) {
-        const present = await presentModels(upstream, withinCheckTime(signal))
+        const within = withinCheckTime(signal)
+        const present = await presentModels(upstream, within)
         if (present === undefined) {
           const reason = `Ollama does not answer at ${identity.url}: is it running?`
           return new Map(models.map((model) => [model.name, { available: false, reason }]))
         }
-        const availability = (model: ModelCard): Availability => {
-          if (present.has(withTag(model.id))) return { available: true, reason: '' }
-          return { available: false, reason: options.pull ? pulls.ensure(model) : `not pulled: ${pullAdvice(model)}` }
+        const availability = async (model: ModelCard): Promise<Availability> => {
+          const digest = present.get(withTag(model.id))
+          if (digest === undefined) {
+            const reason = options.pull ? pulls.ensure(model) : `not pulled: ${pullAdvice(model)}`
+            return { available: false, reason }
+          }
+          const found = await abilities.look(model.id, digest, within)
+          if (found === undefined) return { available: true, reason: '' }
+          const { capabilities, embedsOnly } = found
+          return { available: true, reason: '', capabilities, ...(embedsOnly && { embedsOnly }) }
         }
-        return new Map(models.map((model) => [model.name, availability(model)]))
+        return new Map(await Promise.all(models.map(async (model) => [model.name, await availability(model)] as const)))
+      },
+
+      embed: async (call, signal) => {
+        try {
+          return await ollamaEmbed(upstream, call, { keepAlive: options.keep_alive, signal })
+        } catch (error) {
+          throw refused(error, call.model)
+        }
       },
 
       pull: (model, onProgress, signal) => pullModel(upstream, model, onProgress, signal),
@@ -81,35 +130,83 @@ export const ollama = defineProvider({
   },
 })
 
-function* partsOf(line: Readonly<Record<string, unknown>>, identity: UpstreamIdentity): Generator<ReplyPart> {
-  // A status of 500 says: whatever the text, the failure is the server's.
-  if ('error' in line) throw statusError(identity, { status: 500, message: messageIn(line.error) })
-  if (!isRecord(line.message)) return
-
-  const { thinking, content } = line.message
-  if (typeof thinking === 'string' && thinking !== '') yield { type: 'reasoning-delta', text: thinking }
-  if (typeof content !== 'string' || content === '') return
-  const logprobs = logprobsOf(line.logprobs)
-  yield { type: 'text-delta', text: content, ...(logprobs.length > 0 && { logprobs }) }
+/** The lines of a reply up to the one that says that it is complete. Throws `upstream_cut` where that one is missing. */
+async function* linesOf(reply: UpstreamReply, identity: UpstreamIdentity) {
+  reply.progress()
+  for await (const line of readLines(reply.body, identity)) {
+    reply.progress()
+    if (line.fields.done === true) reply.release()
+    yield line
+    if (line.fields.done === true) return
+  }
+  throw upstreamError(identity, 'upstream_cut', 'ended its reply before it was complete')
 }
 
-function logprobsOf(value: unknown): number[] {
-  if (!Array.isArray(value)) return []
-  return value.map((entry) => entry?.logprob).filter((logprob) => typeof logprob === 'number')
+interface NativeCall {
+  readonly call: ProviderCall
+  readonly client: ClientRequest
+  readonly how: OllamaHow
+  readonly firstByteTimeoutMs: number
 }
 
-/** Ollama leaves out the prompt's count when it still had the prompt in memory; then nothing certain can be said. */
-function usageOf(line: Readonly<Record<string, unknown>>): Usage | undefined {
-  if (typeof line.prompt_eval_count !== 'number' || typeof line.eval_count !== 'number') return undefined
-  return { ...noUsage, input: count(line.prompt_eval_count), output: count(line.eval_count) }
+function openClient(upstream: Upstream, native: NativeCall, signal: AbortSignal): Promise<UpstreamReply> {
+  const { call, client, how, firstByteTimeoutMs } = native
+  const { dialect, stream } = call.request
+  const path = dialect === 'ollama-generate' ? '/api/generate' : '/api/chat'
+  const bodyText = nativeBody(client, call.model, how)
+  return openNative(upstream, { path, bodyText, client, dialect, stream, firstByteTimeoutMs }, signal)
 }
 
-/** Names of the pulled models, each with its tag; undefined where Ollama does not answer. */
-async function presentModels(upstream: Upstream, signal: AbortSignal): Promise<ReadonlySet<string> | undefined> {
+async function* nativeParts(
+  upstream: Upstream,
+  reply: UpstreamReply,
+  { request, client }: { readonly request: ProviderCall['request']; readonly client: ClientRequest },
+): AsyncGenerator<ReplyPart> {
+  const { identity } = upstream
+  const meaning = new OllamaReply(identity, { oneCall: false })
+  const shown = asksForLogprobs(client)
+  const forClient = (text: string, fields: Readonly<Record<string, unknown>>): ReplyPart => {
+    return { type: 'native', text: shown || !('logprobs' in fields) ? text : editFields(text, { logprobs: undefined }) }
+  }
+
+  yield { type: 'opened', headers: clientHeaders(reply.headers) }
+  if (!request.stream) {
+    const text = await readWhole(upstream, reply)
+    const fields = parseWhole(text, identity)
+    // Before anything is sent: an error in disguise must not reach the client as a reply.
+    const parts = [...meaning.partsOf(fields)]
+    yield forClient(text, fields)
+    yield* parts
+    return
+  }
+  for await (const { fields, text } of linesOf(reply, identity)) {
+    const parts = meaningOf(fields, text, meaning)
+    yield forClient(text, fields)
+    yield* parts
+  }
+}
+
+function meaningOf(fields: Readonly<Record<string, unknown>>, text: string, meaning: OllamaReply) {
+  try {
+    return [...meaning.partsOf(fields)]
+  } catch (error) {
+    throw toldBy(error, text)
+  }
+}
+
+/** Digests of the pulled models by their names, each with its tag; undefined where Ollama does not answer. */
+async function presentModels(
+  upstream: Upstream,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string> | undefined> {
   const list = await upstream.json({ method: 'GET', path: '/api/tags' }, signal).catch(() => undefined)
   if (!isRecord(list) || !Array.isArray(list.models)) return undefined
-  const names = list.models.flatMap((entry) => [entry?.name, entry?.model])
-  return new Set(names.filter((name) => typeof name === 'string').map(withTag))
+  const entries = list.models.flatMap((entry) => {
+    const digest = typeof entry?.digest === 'string' ? entry.digest : ''
+    const names = [entry?.name, entry?.model].filter((name) => typeof name === 'string')
+    return names.map((name) => [withTag(name), digest] as const)
+  })
+  return new Map(entries)
 }
 
 function withTag(name: string): string {

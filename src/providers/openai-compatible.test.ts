@@ -34,6 +34,7 @@ test('the defaults', () => {
     connect_timeout_ms: 5000,
     first_byte_timeout_ms: 120_000,
     idle_timeout_ms: 300_000,
+    keep_alive_timeout_ms: 300_000,
   })
 })
 
@@ -134,6 +135,7 @@ const bodies: {
     name: 'fields of another dialect',
     request: { dialect: 'native', extra: { user: 'me' } },
     expected: { user: undefined },
+    warnings: [/does not know 'user' of native: left out/],
   },
   {
     name: 'log-probabilities of a local model',

@@ -1,12 +1,28 @@
 import { z } from 'zod'
 import { GatewayError } from '../core/errors.ts'
-import type { FinishReason, ReplyPart } from '../core/reply.ts'
-import type { Usage } from '../core/usage.ts'
+import type { ReplyPart } from '../core/reply.ts'
 import { modelsCheck } from './openai-compatible-check.ts'
-import { presetFor, presetNames } from './openai-compatible-presets.ts'
-import { choiceOf, deltasOf, finishReasonOf, streamError, usageOf } from './openai-compatible-reply.ts'
+import { embeddings } from './openai-compatible-embed.ts'
+import {
+  type Additions,
+  clientFrame,
+  nativePaths,
+  passedBody,
+  withoutAdditions,
+} from './openai-compatible-pass-through.ts'
+import {
+  furtherDialects,
+  openaiChat,
+  openaiCompletions,
+  openaiResponses,
+  presetFor,
+  presetNames,
+} from './openai-compatible-presets.ts'
+import { chatReader, completionReader, type ReplyReader, streamError } from './openai-compatible-reply.ts'
 import { completionsBody } from './openai-compatible-request.ts'
-import { defineProvider } from './provider.ts'
+import { responsesReader } from './openai-responses-reply.ts'
+import { clientHeaders, openNative, parseWhole, passingClient, readWhole, toldBy } from './pass-through.ts'
+import { defineProvider, type ProviderCall } from './provider.ts'
 import { readEvents } from './sse.ts'
 import { Upstream } from './upstream.ts'
 import { parseRecord, type UpstreamIdentity, upstreamError } from './upstream-errors.ts'
@@ -17,6 +33,8 @@ import { timeoutOptions, toTimeouts } from './upstream-options.ts'
 export const openaiCompatible = defineProvider({
   kind: 'openai-compatible',
   backend: 'cloud',
+  capabilities: ['tools', 'images', 'json-schema', 'logprobs', 'reasoning'],
+  speaks: ({ preset, base_url, dialects }) => [openaiChat, ...(dialects ?? presetFor(preset, base_url).dialects)],
   options: z.strictObject({
     preset: z.enum(presetNames).optional().describe('The vendor or server; sets its base URL and its peculiarities.'),
     base_url: z
@@ -25,6 +43,10 @@ export const openaiCompatible = defineProvider({
       .describe('Where the API is, with its /v1. Overrides the preset; without either, OpenAI is meant.'),
     api_key: z.string().trim().optional().describe('The API key, sent as a bearer token.'),
     headers: z.record(z.string(), z.string()).default({}).describe('More headers for every request.'),
+    dialects: z
+      .array(z.enum(furtherDialects))
+      .optional()
+      .describe('What the server speaks beside the chat API. Overrides the preset.'),
     // Reasoning models may be silent for minutes, as this API has no sign of life.
     ...timeoutOptions({ firstByteMs: 120_000, idleMs: 300_000 }),
   }),
@@ -39,18 +61,49 @@ export const openaiCompatible = defineProvider({
       secrets: [key, ...Object.values(options.headers)],
       ...toTimeouts(options),
     })
+    const { identity } = upstream
     // With a base URL of its own, the server behind it may be one that needs no key.
     const keyMissing = key === '' && preset.keyName !== '' && options.base_url === undefined
     const noKey = keyMissing ? `no API key: set ${preset.keyName}` : ''
     const checkModels = modelsCheck(upstream, preset)
 
+    const mustHaveKey = () => {
+      if (keyMissing) throw new GatewayError('model_unavailable', `provider '${name}' has ${noKey}`)
+    }
+
+    async function* translate({ request, model }: ProviderCall, signal: AbortSignal): AsyncGenerator<ReplyPart> {
+      const { body, warnings } = completionsBody(request, model, preset)
+      const reply = await upstream.openStream({ method: 'POST', path: nativePaths[openaiChat] ?? '', body }, signal)
+      yield* warnings
+      yield* streamParts(reply, { identity, reader: chatReader() })
+    }
+
     return {
-      async *send({ request, model }, signal) {
-        if (keyMissing) throw new GatewayError('model_unavailable', `provider '${name}' has ${noKey}`)
-        const { body, warnings } = completionsBody(request, model, preset)
-        const reply = await upstream.openStream({ method: 'POST', path: '/chat/completions', body }, signal)
+      async *send(call, signal) {
+        mustHaveKey()
+        const client = passingClient(call)
+        const { request, model } = call
+        const { dialect, stream } = request
+        const path = nativePaths[dialect]
+        if (client === undefined || path === undefined) return yield* translate(call, signal)
+
+        const { bodyText, added, warnings } = passedBody({ client, dialect, stream, model, preset })
+        const firstByteTimeoutMs = options.first_byte_timeout_ms
+        const reply = await openNative(
+          upstream,
+          { path, bodyText, client, dialect, stream, firstByteTimeoutMs },
+          signal,
+        )
+        yield { type: 'opened', headers: clientHeaders(reply.headers) }
         yield* warnings
-        yield* partsOf(reply, upstream.identity)
+        const reading = { identity, reader: readerOf(dialect, identity), native: { added, dialect } }
+        if (stream) yield* streamParts(reply, reading)
+        else yield* wholeParts(await readWhole(upstream, reply), reading)
+      },
+
+      async embed(call, signal) {
+        mustHaveKey()
+        return await embeddings(upstream, call, signal)
       },
 
       async check(models, signal) {
@@ -63,33 +116,79 @@ export const openaiCompatible = defineProvider({
   },
 })
 
-async function* partsOf(reply: UpstreamReply, identity: UpstreamIdentity): AsyncGenerator<ReplyPart> {
-  let reason: FinishReason | undefined
-  let usage: Usage | undefined
+function readerOf(dialect: string, identity: UpstreamIdentity): ReplyReader {
+  if (dialect === openaiResponses) return responsesReader(identity)
+  return dialect === openaiCompletions ? completionReader() : chatReader()
+}
+
+interface Reading {
+  readonly identity: UpstreamIdentity
+  readonly reader: ReplyReader
+  /** Present where the client gets the frames, too. */
+  readonly native?: { readonly added: Additions; readonly dialect: string }
+}
+
+/** The Responses API tells its failures in events of their own, which the reader knows. */
+function meaningOf(chunk: Readonly<Record<string, unknown>>, reader: ReplyReader, frame: string | undefined) {
   try {
-    for await (const { data } of readEvents(reply.body, identity)) {
-      if (data.trim() === '[DONE]') {
+    return [...reader.read(chunk)]
+  } catch (error) {
+    throw toldBy(error, frame)
+  }
+}
+
+const doneFrame = 'data: [DONE]\n\n'
+
+async function* streamParts(reply: UpstreamReply, { identity, reader, native }: Reading): AsyncGenerator<ReplyPart> {
+  const responses = native?.dialect === openaiResponses
+  reply.progress()
+  try {
+    for await (const event of readEvents(reply.body, identity)) {
+      if (event.data.trim() === '[DONE]') {
         reply.release()
-        // Some servers end so without ever naming a reason.
-        reason ??= 'stop'
+        reader.end()
         break
       }
-      const chunk = parseRecord(data, identity)
-      if (chunk.error !== undefined && chunk.error !== null) throw streamError(chunk.error, identity)
-      const choice = choiceOf(chunk)
-      yield* deltasOf(choice)
-      reason = finishReasonOf(choice) ?? reason
-      const report = usageOf(chunk)
-      if (report === undefined) continue
-      usage = report
-      yield { type: 'usage', usage }
+      const chunk = parseRecord(event.data, identity)
+      const told = native === undefined ? undefined : event.frame
+      if (!responses && chunk.error !== undefined && chunk.error !== null) {
+        throw toldBy(streamError(chunk.error, identity), told)
+      }
+      reply.progress()
+      const parts = meaningOf(chunk, reader, told)
+      const frame = native === undefined ? undefined : clientFrame(event, chunk, native.added)
+      if (frame !== undefined) yield { type: 'native', text: frame }
+      yield* parts
+      // Nothing comes after the last event of a response.
+      if (responses && reader.finish() !== undefined) {
+        reply.release()
+        break
+      }
     }
   } catch (error) {
     // The reason was the end of the text; a server that then falls silent or hangs up took nothing from the reply.
     const harmless =
       error instanceof GatewayError && (error.code === 'upstream_cut' || error.code === 'upstream_timeout')
-    if (!harmless || reason === undefined) throw error
+    if (!harmless || reader.finish() === undefined) throw error
   }
-  if (reason === undefined) throw upstreamError(identity, 'upstream_cut', 'ended its reply before it was complete')
-  yield { type: 'finish', reason, usage }
+  const finish = reader.finish()
+  if (finish === undefined) throw upstreamError(identity, 'upstream_cut', 'ended its reply before it was complete')
+  // Clients wait for it, and some servers forget it.
+  if (native !== undefined && !responses) yield { type: 'native', text: doneFrame }
+  yield finish
+}
+
+function* wholeParts(text: string, { identity, reader, native }: Reading): Generator<ReplyPart> {
+  const body = parseWhole(text, identity)
+  if (native?.dialect !== openaiResponses && body.error !== undefined && body.error !== null) {
+    throw streamError(body.error, identity)
+  }
+  const parts = reader.read(body)
+  reader.end()
+  const finish = reader.finish()
+  if (finish === undefined) throw upstreamError(identity, 'upstream_failed', 'sent what is no complete reply')
+  const logprobs = native?.added.logprobs === true
+  yield { type: 'native', text: logprobs ? withoutAdditions(text, body, { usage: false, logprobs }) : text }
+  yield* parts
+  yield finish
 }

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
-import type { Availability, Backend, ModelCard } from '../core/model.ts'
+import type { EmbeddingReply, EmbeddingRequest } from '../core/embedding.ts'
+import type { Availability, Backend, Capability, ModelCard } from '../core/model.ts'
 import type { ReplyPart } from '../core/reply.ts'
 import type { ChatRequest } from '../core/request.ts'
 
@@ -30,10 +31,16 @@ export interface ProviderCall {
   readonly model: ModelCard
 }
 
+export interface EmbeddingCall {
+  readonly request: EmbeddingRequest
+  readonly model: ModelCard
+}
+
 /** A provider that is ready to be called. */
 export interface OpenProvider {
   /**
    * Sends the request and yields the reply as it comes (see `ReplyPart` for the order). Throws only `GatewayError`.
+   * `request.choices` is 1 or unset, except where the request passes through in its own dialect.
    * When `signal` aborts, or the consumer stops iterating, the work upstream is cancelled at once.
    */
   readonly send: (call: ProviderCall, signal: AbortSignal) => AsyncIterable<ReplyPart>
@@ -42,6 +49,10 @@ export interface OpenProvider {
    * Never throws: a server that cannot be reached is an `Availability` with its reason.
    */
   readonly check: (models: readonly ModelCard[], signal: AbortSignal) => Promise<ReadonlyMap<string, Availability>>
+  /** Vectors for texts. Throws only `GatewayError`. Absent where the server has no such thing. */
+  readonly embed?: (call: EmbeddingCall, signal: AbortSignal) => Promise<EmbeddingReply>
+  /** The prompt's exact size in tokens of this model, where its server counts. Throws only `GatewayError`. */
+  readonly countTokens?: (call: ProviderCall, signal: AbortSignal) => Promise<number>
   /** Brings the model to this machine (a download, `ollama pull`). Absent where that means nothing. */
   readonly pull?: (model: ModelCard, onProgress: (progress: PullProgress) => void, signal: AbortSignal) => Promise<void>
   /** Starts slow preparation (download, load into memory) without being waited for. */
@@ -55,6 +66,10 @@ export interface Provider<Options extends z.ZodType = z.ZodType> {
   readonly kind: string
   /** Where its models run when the configuration does not say. */
   readonly backend: Backend
+  /** What its models can do when neither the configuration nor the server says otherwise. */
+  readonly capabilities: readonly Capability[]
+  /** The dialects of clients whose bytes it passes on, and whose replies come back as they are. */
+  readonly speaks: (options: z.infer<Options>) => readonly string[]
   /** Options in the configuration beside `kind`; every leaf is described, every leaf that can has a default. */
   readonly options: Options
   readonly open: (options: z.infer<Options>, services: ProviderServices) => OpenProvider

@@ -6,6 +6,7 @@ import type { ChatRequest } from '../core/request.ts'
 export interface Sampling {
   readonly temperature?: number
   readonly top_p?: number
+  readonly top_k?: number
   readonly seed?: number
   readonly presence_penalty?: number
   readonly frequency_penalty?: number
@@ -14,7 +15,14 @@ export interface Sampling {
 export type SamplingField = keyof Sampling
 export type Warning = Extract<ReplyPart, { type: 'warning' }>
 
-const fixedFields: readonly SamplingField[] = ['temperature', 'top_p', 'presence_penalty', 'frequency_penalty']
+/** What a model with fixed sampling refuses. */
+export const fixedFields: readonly SamplingField[] = [
+  'temperature',
+  'top_p',
+  'top_k',
+  'presence_penalty',
+  'frequency_penalty',
+]
 
 /**
  * The sampling fields and the limit of a request, as far as model and server accept them. What they do not would fail
@@ -28,6 +36,7 @@ export function acceptedSampling(
   const asked: [SamplingField, number | undefined][] = [
     ['temperature', request.temperature],
     ['top_p', request.topP],
+    ['top_k', request.topK],
     ['seed', request.seed],
     ['presence_penalty', request.presencePenalty],
     ['frequency_penalty', request.frequencyPenalty],
@@ -38,14 +47,18 @@ export function acceptedSampling(
   const sampling = Object.fromEntries(given.filter(([field]) => !refused.includes(field)))
 
   const warnings: Warning[] = []
-  if (dropped.length > 0) warnings.push(warning(model, `does not accept ${dropped.join(', ')}: left out`))
+  if (dropped.length > 0) warnings.push(leftOut(model, dropped))
   const maxTokens = request.maxTokens === undefined ? undefined : Math.min(request.maxTokens, model.maxOutputTokens)
-  if (maxTokens !== request.maxTokens) {
-    warnings.push(
-      warning(model, `writes ${maxTokens} tokens at most: max_tokens was lowered from ${request.maxTokens}`),
-    )
-  }
+  if (maxTokens !== request.maxTokens) warnings.push(lowered(model, request.maxTokens))
   return { sampling, maxTokens, warnings }
+}
+
+export function leftOut(model: ModelCard, fields: readonly string[]): Warning {
+  return warning(model, `does not accept ${fields.join(', ')}: left out`)
+}
+
+export function lowered(model: ModelCard, asked: unknown): Warning {
+  return warning(model, `writes ${model.maxOutputTokens} tokens at most: max_tokens was lowered from ${asked}`)
 }
 
 export function warning(model: ModelCard, said: string): Warning {

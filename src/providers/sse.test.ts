@@ -48,6 +48,22 @@ for (const { name, input, expected } of events) {
   }
 }
 
+for (const size of [1, 2, 3, 4, 5, 7, 1000]) {
+  test(`frames are passed on as they came, ${size} bytes at a time`, async () => {
+    const frames = [
+      'event: a\r\nid: 7\r\ndata: {"x": 1.0}\r\n\r\n',
+      ': comment\ndata: 馬\n\n',
+      'data: b\n\r\n',
+      `data: ${'y'.repeat(40)}\n\n`,
+    ]
+    const read = await Array.fromAsync(readEvents(inPieces(frames.join(''), size), identity))
+    assert.deepEqual(
+      read.map(({ frame }) => frame),
+      frames,
+    )
+  })
+}
+
 const lines = [
   { name: 'one object', input: '{"a":1}\n', expected: [{ a: 1 }] },
   { name: 'several, with blank lines', input: '{"a":1}\n\n\r\n{"a":2}\r\n', expected: [{ a: 1 }, { a: 2 }] },
@@ -59,7 +75,11 @@ const lines = [
 for (const { name, input, expected } of lines) {
   for (const size of [1, 2, 3, 7, 1000]) {
     test(`lines: ${name}, ${size} bytes at a time`, async () => {
-      assert.deepEqual(await Array.fromAsync(readLines(inPieces(input, size), identity)), expected)
+      const read = await Array.fromAsync(readLines(inPieces(input, size), identity))
+      assert.deepEqual(
+        read.map(({ fields }) => fields),
+        expected,
+      )
     })
   }
 }

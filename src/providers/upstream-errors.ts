@@ -1,4 +1,4 @@
-import { type ErrorCode, GatewayError } from '../core/errors.ts'
+import { type ErrorCode, GatewayError, type GatewayErrorOptions } from '../core/errors.ts'
 
 /** What error messages may say about a model server, and what they must never say. */
 export interface UpstreamIdentity {
@@ -21,20 +21,32 @@ export function upstreamError(
   identity: UpstreamIdentity,
   code: ErrorCode,
   said: string,
-  options: { readonly cause?: unknown; readonly retryAfterSeconds?: number } = {},
+  options: GatewayErrorOptions = {},
 ): GatewayError {
   return new GatewayError(code, `provider '${identity.name}' ${trim(scrub(said, identity.secrets))}`, options)
 }
 
-/** Turns a reply that is not a success into the error that the rest of the gateway understands. */
-export function statusError(
-  identity: UpstreamIdentity,
-  reply: { readonly status: number; readonly headers?: HeaderValues; readonly message: string },
-): GatewayError {
-  const { status, message } = reply
+export interface FailedReply {
+  readonly status: number
+  readonly headers?: HeaderValues
+  readonly message: string
+  /** The body, where it is in a dialect that the client may speak: its words are kept beside ours. */
+  readonly native?: { readonly dialect: string; readonly body: string } | undefined
+}
+
+/**
+ * Turns a reply that is not a success into the error that the rest of the gateway understands. What a server says about
+ * our key or account stays out of `upstream`: it is none of the client's business.
+ */
+export function statusError(identity: UpstreamIdentity, reply: FailedReply): GatewayError {
+  const { status, message, native } = reply
   const said = message === '' ? `answered with status ${status}` : `answered: ${message}`
   const retryAfterSeconds = retryAfter(reply.headers ?? {})
-  const later = retryAfterSeconds === undefined ? {} : { retryAfterSeconds }
+  const told =
+    native !== undefined && isJson(native.body)
+      ? { upstream: { dialect: native.dialect, status, body: scrub(native.body, identity.secrets) } }
+      : {}
+  const later = { ...told, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) }
 
   if (status === 401 || status === 403) {
     // What the server said may quote part of the key, so it stays out.
@@ -47,16 +59,16 @@ export function statusError(
   if (status === 402 || /credit balance is too low/i.test(message)) {
     return upstreamError(identity, 'upstream_unauthorized', `${said}: check the credit of the account`)
   }
-  if (status === 413 || saysTooLong(message)) return upstreamError(identity, 'context_too_long', said)
-  if (status === 408 || status === 504) return upstreamError(identity, 'upstream_timeout', said)
+  if (status === 413 || saysTooLong(message)) return upstreamError(identity, 'context_too_long', said, told)
+  if (status === 408 || status === 504) return upstreamError(identity, 'upstream_timeout', said, told)
   if (status === 429) return upstreamError(identity, 'upstream_rate_limited', said, later)
   if (status === 503 || status === 529) return upstreamError(identity, 'upstream_overloaded', said, later)
   // The request was fine: the model, or the whole address, is not there. Another model may do.
   if (status === 404 || status === 405) {
-    return upstreamError(identity, 'model_unavailable', `${said}: check the model's id and the address`)
+    return upstreamError(identity, 'model_unavailable', `${said}: check the model's id and the address`, told)
   }
-  if (status >= 400 && status < 500) return upstreamError(identity, 'upstream_rejected', said)
-  return upstreamError(identity, 'upstream_failed', said)
+  if (status >= 400 && status < 500) return upstreamError(identity, 'upstream_rejected', said, told)
+  return upstreamError(identity, 'upstream_failed', said, told)
 }
 
 /** What an error body says, in any of the shapes that model servers use; empty where it says nothing readable. */
@@ -84,6 +96,11 @@ export function messageIn(value: unknown): string {
   return ''
 }
 
+/** A page of a proxy is nothing that a client of the dialect could read. */
+function isJson(body: string): boolean {
+  return /^\s*\{/.test(body)
+}
+
 /** Parses one JSON object of a reply; anything else is no reply. */
 export function parseRecord(text: string, identity: UpstreamIdentity): Readonly<Record<string, unknown>> {
   let value: unknown
@@ -94,6 +111,16 @@ export function parseRecord(text: string, identity: UpstreamIdentity): Readonly<
   }
   if (isRecord(value)) return value
   throw upstreamError(identity, 'upstream_failed', 'sent JSON that is not an object')
+}
+
+/** The value where it is an object, else an empty one. */
+export function record(value: unknown): Readonly<Record<string, unknown>> {
+  return isRecord(value) ? value : {}
+}
+
+/** The value where it is an array, else an empty one. */
+export function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
 }
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

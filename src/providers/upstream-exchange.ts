@@ -13,6 +13,8 @@ export interface UpstreamTimeouts {
   readonly firstByteTimeoutMs: number
   /** Longest silence within a reply. */
   readonly idleTimeoutMs: number
+  /** Longest time in which a reply may hold nothing but signs of life. */
+  readonly keepAliveTimeoutMs: number
 }
 
 export interface UpstreamReply {
@@ -25,6 +27,11 @@ export interface UpstreamReply {
    * again, where leaving the loop would destroy it.
    */
   readonly release: () => void
+  /**
+   * Says that something of substance has come. From the first call on, a server that sends only signs of life for
+   * longer than `keepAliveTimeoutMs` is given up; a slow consumer's own time does not count.
+   */
+  readonly progress: () => void
 }
 
 /**
@@ -47,6 +54,8 @@ export class Exchange implements Dispatcher.DispatchHandler, AsyncIterableIterat
   #released = false
   #linger: NodeJS.Timeout | undefined
   #wake: (() => void) | undefined
+  /** How long the consumer has waited since the last progress; undefined while nobody watches. */
+  #waitedMs: number | undefined
 
   constructor(identity: UpstreamIdentity, timeouts: UpstreamTimeouts, signal: AbortSignal) {
     this.#identity = identity
@@ -69,7 +78,13 @@ export class Exchange implements Dispatcher.DispatchHandler, AsyncIterableIterat
     // 103 Early Hints and its like are not the reply.
     if (status < 200) return
     this.#started = true
-    this.#settle.resolve({ status, headers, body: this, release: () => this.#release() })
+    this.#settle.resolve({
+      status,
+      headers,
+      body: this,
+      release: () => this.#release(),
+      progress: () => this.#progress(),
+    })
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
@@ -103,10 +118,29 @@ export class Exchange implements Dispatcher.DispatchHandler, AsyncIterableIterat
       }
       if (this.#released || (this.#ended && this.#error === undefined)) return { done: true, value: undefined }
       if (this.#error !== undefined) throw this.#error
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
+      await this.#wait()
     }
+  }
+
+  async #wait(): Promise<void> {
+    const startedAt = performance.now()
+    const left = this.#waitedMs === undefined ? undefined : this.#timeouts.keepAliveTimeoutMs - this.#waitedMs
+    const timer = left === undefined ? undefined : setTimeout(() => this.#fail(this.#aliveOnly()), Math.max(0, left))
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve
+    })
+    clearTimeout(timer)
+    if (this.#waitedMs !== undefined) this.#waitedMs += performance.now() - startedAt
+  }
+
+  #progress(): void {
+    this.#waitedMs = 0
+  }
+
+  #aliveOnly(): GatewayError {
+    const { keepAliveTimeoutMs } = this.#timeouts
+    const said = `sent nothing but signs of life for ${keepAliveTimeoutMs} ms`
+    return upstreamError(this.#identity, 'upstream_timeout', said)
   }
 
   async return(): Promise<IteratorResult<Uint8Array>> {

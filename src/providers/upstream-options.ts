@@ -12,6 +12,9 @@ export function timeoutOptions(defaults: { readonly firstByteMs: number; readonl
     idle_timeout_ms: milliseconds
       .default(defaults.idleMs)
       .describe('Longest silence within a reply, in milliseconds, before it is taken for dead.'),
+    keep_alive_timeout_ms: milliseconds
+      .default(300_000)
+      .describe('Longest time, in milliseconds, in which a server may send nothing but keep-alives.'),
   }
 }
 
@@ -19,11 +22,13 @@ export function toTimeouts(options: {
   readonly connect_timeout_ms: number
   readonly first_byte_timeout_ms: number
   readonly idle_timeout_ms: number
+  readonly keep_alive_timeout_ms: number
 }): UpstreamTimeouts {
   return {
     connectTimeoutMs: options.connect_timeout_ms,
     firstByteTimeoutMs: options.first_byte_timeout_ms,
     idleTimeoutMs: options.idle_timeout_ms,
+    keepAliveTimeoutMs: options.keep_alive_timeout_ms,
   }
 }
 

@@ -27,6 +27,7 @@ function open(context: TestContext, baseUrl: string, options: Partial<UpstreamOp
     connectTimeoutMs: 2000,
     firstByteTimeoutMs: 5000,
     idleTimeoutMs: 5000,
+    keepAliveTimeoutMs: 5000,
     secrets: [secret],
     ...options,
   })

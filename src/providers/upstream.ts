@@ -23,6 +23,10 @@ export interface UpstreamRequest {
   readonly headers?: Readonly<Record<string, string>>
   /** Sent as JSON. */
   readonly body?: unknown
+  /** JSON that is sent as it is, instead of `body`. */
+  readonly bodyText?: string
+  /** Longest wait for the headers, where it is another one than that of a stream: a whole reply is written first. */
+  readonly firstByteTimeoutMs?: number
 }
 
 const longestError = 1024 * 1024
@@ -60,19 +64,22 @@ export class Upstream {
 
   /** Resolves at the headers of the reply, whatever its status. Throws only `GatewayError`. */
   open(request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
-    const exchange = new Exchange(this.identity, this.#options, signal)
+    const firstByteTimeoutMs = request.firstByteTimeoutMs ?? this.#options.firstByteTimeoutMs
+    const exchange = new Exchange(this.identity, { ...this.#options, firstByteTimeoutMs }, signal)
     if (signal.aborted) return exchange.reply
+    const body = request.bodyText ?? (request.body === undefined ? null : JSON.stringify(request.body))
 
     const options: Dispatcher.DispatchOptions = {
       method: request.method,
       path: this.#prefix + request.path,
       headers: {
         'user-agent': 'hybrid-ai-stack',
-        ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(body === null ? {} : { 'content-type': 'application/json' }),
         ...this.#options.headers,
         ...request.headers,
       },
-      body: request.body === undefined ? null : JSON.stringify(request.body),
+      body,
+      headersTimeout: firstByteTimeoutMs,
     }
     this.#pool.dispatch(options, exchange)
     return exchange.reply
