@@ -1,18 +1,18 @@
 import type { z } from 'zod'
 import type { Decision } from '../core/decision.ts'
+import type { EmbeddingRequest } from '../core/embedding.ts'
 import type { ErrorCode, GatewayError } from '../core/errors.ts'
+import type { ReplyChoice } from '../core/message-builder.ts'
 import type { Availability, ModelCard } from '../core/model.ts'
 import type { Receipt } from '../core/receipt.ts'
-import type { FinishReason } from '../core/reply.ts'
+import type { ContentDelta, FinishReason } from '../core/reply.ts'
 import type { ChatRequest } from '../core/request.ts'
+import type { Usage } from '../core/usage.ts'
 
-/** What a route does with a request once it is parsed; `http/` has one handler for each. */
-export type Operation = 'chat' | 'route' | 'models' | 'stats'
-
-export interface Route {
-  readonly method: 'GET' | 'POST'
+interface RouteHead {
+  readonly method: 'GET' | 'POST' | 'DELETE' | 'HEAD'
+  /** Parameters as `:name`; a `*` at the end stands for the rest of the path. */
   readonly path: string
-  readonly does: Operation
   readonly summary: string
   /** Shape of the request body; the OpenAPI document is made from it. */
   readonly body?: z.ZodType
@@ -20,15 +20,66 @@ export interface Route {
   readonly reply: z.ZodType
   /** Query parameters. */
   readonly query?: z.ZodObject
-  /** True where `stream: true` answers with server-sent events. */
-  readonly streams: boolean
 }
 
-/** What of the HTTP head means something to a dialect. Names are lower-case. */
+/** A path and what is done with a request to it; `http/` has one handler for each `does`. */
+export type Route = RouteHead &
+  (
+    | {
+        /** Parsed, walked through the gateway, answered whole or as a stream. */
+        readonly does: 'chat'
+        /** The content type of a stream; its frames are the dialect's. */
+        readonly streams: 'text/event-stream' | 'application/x-ndjson'
+        /** The whole reply to a body that asks nothing of any model; undefined for every other. Throws `GatewayError`. */
+        readonly atOnce?: (context: InfoContext) => object | undefined
+      }
+    /** Parsed and decided, not executed: `Dialect.decision`. */
+    | { readonly does: 'route' }
+    | { readonly does: 'stats' }
+    /** Answered from what the gateway knows already. Throws `GatewayError`, as for a name that is not there. */
+    | { readonly does: 'info'; readonly info: (context: InfoContext) => object }
+    /** Parsed like a chat; answered with the size of its prompt. */
+    | { readonly does: 'count'; readonly count: (inputTokens: number) => object }
+    | {
+        readonly does: 'embed'
+        readonly embed: (body: unknown, head: RequestHead) => EmbeddingRequest
+        readonly vectors: (answer: EmbeddingAnswer) => object
+      }
+  )
+
+/** What an `info` route may know. */
+export interface InfoContext {
+  readonly models: readonly ListedModel[]
+  /** Path parameters, decoded; the one of a `*` is called `*`. */
+  readonly params: Readonly<Record<string, string>>
+  /** Undefined where the request has no body. */
+  readonly body: unknown
+  readonly headers: Headers
+  /** Of the gateway. */
+  readonly version: string
+}
+
+export interface EmbeddingAnswer {
+  readonly request: EmbeddingRequest
+  readonly vectors: readonly (readonly number[])[]
+  /** The configured name of the model that made them. */
+  readonly model: string
+  readonly receipt: Receipt
+}
+
+/** Names are lower-case. */
+export type Headers = Readonly<Record<string, string | string[] | undefined>>
+
+/** What of the HTTP request beside its parsed body means something to a dialect. */
 export interface RequestHead {
   readonly requestId: string
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly headers: Headers
   readonly maxPromptCharacters: number
+  readonly path: string
+  /** With its question mark, or empty. */
+  readonly query: string
+  /** The body as it came. */
+  readonly bodyText: string
 }
 
 /** The part of an answer's story that is known before its first content. */
@@ -41,23 +92,36 @@ export interface AnswerFacts {
   readonly reasoning: string
   readonly degraded: boolean
   readonly warnings: readonly string[]
+  /** What the prompt used: the server's word, or an estimate. */
+  readonly promptUsage: Usage
 }
 
 export interface WholeReply {
   readonly facts: AnswerFacts
-  readonly text: string
-  readonly reasoning: string
-  readonly reason: FinishReason
+  /** One, or as many as the request asked for. */
+  readonly choices: readonly ReplyChoice[]
   readonly receipt: Receipt
 }
 
-/** Writes one streamed answer, frame by frame. Each method returns the bytes to send, perhaps none. */
+/** How an answer ended. */
+export interface ReplyEnd {
+  readonly reason: FinishReason
+  /** Of all choices, where there are several. */
+  readonly reasons?: readonly FinishReason[]
+  readonly stopSequence?: string
+  readonly receipt: Receipt
+}
+
+/**
+ * Writes one streamed answer, frame by frame. Each method returns the bytes to send, perhaps none. One writer serves
+ * one answer and may remember what it wrote. A reply that comes in the dialect's own form passes it by: then only
+ * `heartbeat` and `error` are used.
+ */
 export interface FrameWriter {
   readonly contentType: string
   readonly start: (facts: AnswerFacts) => string
-  readonly text: (text: string) => string
-  readonly reasoning: (text: string) => string
-  readonly end: (reason: FinishReason, receipt: Receipt) => string
+  readonly part: (part: ContentDelta) => string
+  readonly end: (end: ReplyEnd) => string
   /** An error after the stream began. The stream ends with it. */
   readonly error: (error: GatewayError, requestId: string) => string
   /** Bytes that mean nothing, to keep a waiting connection open. */
@@ -83,7 +147,12 @@ export interface Dialect {
   readonly whole: (reply: WholeReply, request: ChatRequest) => object
   readonly frames: (request: ChatRequest) => FrameWriter
   readonly error: (error: GatewayError, requestId: string) => object
-  readonly models: (models: readonly ListedModel[]) => object
+  /** The status of an error where the vendor's documentation has another one than the table. */
+  readonly status?: (error: GatewayError) => number
+  /** Headers of every answer and error, beside those that the gateway always sends. */
+  readonly headers?: (requestId: string) => Readonly<Record<string, string>>
+  /** True for a request whose headers show that its client speaks this dialect, on a path that several have. */
+  readonly claims?: (headers: Headers, path: string) => boolean
   /** Absent where the dialect has no route for it. */
   readonly decision?: (decision: Decision, requestId: string) => object
 }
