@@ -22,6 +22,9 @@ import { StartError } from './core/start-error.ts'
 import { dialects } from './dialects/index.ts'
 import { answer, type Rooms, route } from './gateway/answer.ts'
 import { AvailabilityMonitor } from './gateway/availability.ts'
+import { countTokens } from './gateway/count-tokens.ts'
+import { embed } from './gateway/embed.ts'
+import { ToolLoops } from './gateway/tool-loops.ts'
 import { createServer, packageVersion } from './http/server.ts'
 import { openProvider } from './providers/index.ts'
 import { wantedFile } from './providers/model-catalog.ts'
@@ -124,9 +127,11 @@ export async function openHouse(
       complexityThreshold: router.complexity_threshold,
       unknownPrice: router.unknown_price,
       expectedOutputTokens: router.expected_output_tokens,
+      aliases: router.aliases,
     },
     availability,
     cache,
+    toolLoops: new ToolLoops(),
     providers,
     account,
     answerTimeoutSeconds: config.limits.answer_timeout_seconds,
@@ -139,6 +144,8 @@ export async function openHouse(
     availability: availability.of,
     account,
     answer: (request, signal) => answer(request, rooms, signal),
+    embed: (request, signal) => embed(request, rooms, signal),
+    countTokens: (request, signal) => countTokens(request, rooms, signal),
     route: (request) => route(request, rooms),
     routeAmong: (request, among) => decideAmong(request, rooms, among),
     prepare: (request, signal) => prepare(request, rooms, signal),
@@ -213,6 +220,8 @@ async function serve(loaded: LoadedConfig): Promise<void> {
     dialects,
     answer: house.answer,
     route: house.route,
+    embed: house.embed,
+    countTokens: house.countTokens,
     account: house.account,
     models: config.models,
     availability: house.availability,

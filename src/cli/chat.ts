@@ -72,8 +72,6 @@ async function ask({ prompt, options, house, toolbox, signal }: Question): Promi
         text += part.text
         if (live) write(part.text)
         break
-      case 'reasoning-delta':
-        break
       case 'warning':
         note(`warning: ${part.message}`)
         break
@@ -87,7 +85,7 @@ async function ask({ prompt, options, house, toolbox, signal }: Question): Promi
         }
         break
       default:
-        part satisfies never
+      // The command line asks for text: thoughts are not shown, and there are no tools to call.
     }
   }
 }

@@ -2,9 +2,11 @@ import type { Command as Program } from 'commander'
 import type { Account } from '../account/account.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { Decision } from '../core/decision.ts'
+import type { EmbeddingRequest } from '../core/embedding.ts'
 import type { Availability, ModelCard } from '../core/model.ts'
 import type { ChatRequest } from '../core/request.ts'
 import type { AnswerPart } from '../gateway/answer-part.ts'
+import type { Embedded } from '../gateway/embed.ts'
 
 /** The opened rooms, as far as commands need them. */
 export interface House {
@@ -12,6 +14,8 @@ export interface House {
   readonly availability: (model: ModelCard) => Availability
   readonly account: Account
   readonly answer: (request: ChatRequest, signal: AbortSignal) => AsyncGenerator<AnswerPart>
+  readonly embed: (request: EmbeddingRequest, signal: AbortSignal) => Promise<Embedded>
+  readonly countTokens: (request: ChatRequest, signal: AbortSignal) => Promise<number>
   readonly route: (request: ChatRequest) => Decision
   /** The decision in a world where other models are available than now. */
   readonly routeAmong: (request: ChatRequest, among: (model: ModelCard) => Availability) => Decision

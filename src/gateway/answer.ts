@@ -1,17 +1,19 @@
 import type { Account } from '../account/account.ts'
 import type { ExactCache } from '../cache/exact-cache.ts'
 import type { Decision } from '../core/decision.ts'
+import type { ReplyChoice } from '../core/message-builder.ts'
 import type { ModelCard } from '../core/model.ts'
-import type { FinishReason } from '../core/reply.ts'
+import type { Receipt } from '../core/receipt.ts'
 import type { ChatRequest } from '../core/request.ts'
 import type { OpenProvider } from '../providers/provider.ts'
 import { decide, type RouterPolicy } from '../router/decide.ts'
 import type { Facts } from '../signals/signal.ts'
-import type { AnswerPart } from './answer-part.ts'
+import type { AnswerEnd, AnswerPart } from './answer-part.ts'
 import type { AvailabilityMonitor } from './availability.ts'
 import { startDeadline } from './deadline.ts'
 import { relay } from './relay.ts'
 import { replay } from './replay.ts'
+import type { ToolLoops } from './tool-loops.ts'
 
 /** The rooms that a request walks through. */
 export interface Rooms {
@@ -20,14 +22,17 @@ export interface Rooms {
   readonly policy: RouterPolicy
   readonly availability: AvailabilityMonitor
   readonly cache: ExactCache
+  readonly toolLoops: ToolLoops
   readonly providers: ReadonlyMap<string, OpenProvider>
   readonly account: Account
   readonly answerTimeoutSeconds: number
 }
 
 /** Which model would answer, and why. Runs nothing. */
-export function route(request: ChatRequest, { models, readFacts, policy, availability }: Rooms): Decision {
-  return decide(request, readFacts(request), { models, availability: availability.of }, policy)
+export function route(request: ChatRequest, rooms: Rooms): Decision {
+  const { models, readFacts, policy, availability, toolLoops } = rooms
+  const inLoopWith = toolLoops.modelOf(request)
+  return decide(request, readFacts(request), { models, availability: availability.of, inLoopWith }, policy)
 }
 
 /**
@@ -36,12 +41,12 @@ export function route(request: ChatRequest, { models, readFacts, policy, availab
  * the work upstream, and the receipt is closed whatever happens.
  */
 export async function* answer(request: ChatRequest, rooms: Rooms, client: AbortSignal): AsyncGenerator<AnswerPart> {
-  const { cache, providers, account, availability } = rooms
+  const { cache, providers, account, availability, toolLoops } = rooms
   const decision = route(request, rooms)
   const receipt = account.open(request, decision)
   const { signal, clear } = startDeadline(client, rooms.answerTimeoutSeconds)
   let drop: (error?: unknown) => void = () => {}
-  let reason: FinishReason = 'stop'
+  let choices: readonly ReplyChoice[] = []
 
   try {
     const recall = await cache.recall(request, signal)
@@ -51,11 +56,14 @@ export async function* answer(request: ChatRequest, rooms: Rooms, client: AbortS
     if ('reply' in recall) {
       const { reply } = recall
       receipt.recalled(reply)
-      const { model, backend, warnings } = reply
+      const { model, backend, warnings, usage: promptUsage } = reply
       const { reasoning, degraded } = receipt
-      yield { type: 'start', head: { ...head, model, backend, warnings, reasoning, degraded } }
+      yield {
+        type: 'start',
+        head: { ...head, model, backend, warnings, reasoning, degraded, native: undefined, promptUsage },
+      }
       yield* replay(reply)
-      yield { type: 'end', reason: reply.reason, receipt: receipt.answered() }
+      yield end(reply.choices, receipt.answered())
       return
     }
 
@@ -64,18 +72,30 @@ export async function* answer(request: ChatRequest, rooms: Rooms, client: AbortS
     const explainNone = () => explainNoModel(rooms)
     for await (const part of relay({ request, decision, receipt, providers, signal, reportDown, explainNone })) {
       if (part.type === 'chosen') {
-        const { model, warnings } = part
+        const { model, warnings, native, promptUsage } = part
         const { reasoning, degraded } = receipt
         yield {
           type: 'start',
-          head: { ...head, model: model.name, backend: model.backend, warnings, reasoning, degraded },
+          head: {
+            ...head,
+            model: model.name,
+            backend: model.backend,
+            warnings,
+            reasoning,
+            degraded,
+            native,
+            promptUsage,
+          },
         }
       } else if (part.type === 'complete') {
-        recall.keep(part.reply, { store: !receipt.degraded && part.reply.reason !== 'content-filter' })
-        reason = part.reply.reason
+        const { reply, whole } = part
+        choices = reply.choices
+        toolLoops.remember(request, reply.model, choices)
+        const filtered = choices.some(({ reason }) => reason === 'content-filter')
+        if (whole) recall.keep(reply, { store: !receipt.degraded && !filtered })
       } else yield part
     }
-    yield { type: 'end', reason, receipt: receipt.answered() }
+    yield end(choices, receipt.answered())
   } catch (error) {
     drop(signal.aborted ? undefined : error)
     receipt.failed(error)
@@ -84,6 +104,17 @@ export async function* answer(request: ChatRequest, rooms: Rooms, client: AbortS
     clear()
     drop()
     receipt.close()
+  }
+}
+
+function end(choices: readonly ReplyChoice[], receipt: Receipt): AnswerEnd {
+  const [first] = choices
+  return {
+    type: 'end',
+    reason: first?.reason ?? 'stop',
+    ...(choices.length > 1 && { reasons: choices.map(({ reason }) => reason) }),
+    ...(first?.stopSequence !== undefined && { stopSequence: first.stopSequence }),
+    receipt,
   }
 }
 

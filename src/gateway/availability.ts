@@ -54,7 +54,7 @@ export class AvailabilityMonitor {
   reportDown(model: ModelCard, reason: string): void {
     const { coolDownSeconds = 10 } = this.#options
     this.#coolUntil.set(model.name, this.#now() + coolDownSeconds * 1000)
-    this.#set(model, { available: false, reason })
+    this.#set(model, { ...this.of(model), available: false, reason })
   }
 
   stop(): void {

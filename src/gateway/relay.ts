@@ -2,13 +2,16 @@ import type { OpenReceipt } from '../account/open-receipt.ts'
 import type { CachedReply } from '../cache/exact-cache.ts'
 import type { Decision } from '../core/decision.ts'
 import { type ErrorCode, GatewayError, toGatewayError } from '../core/errors.ts'
+import { MessageBuilder } from '../core/message-builder.ts'
 import type { ModelCard } from '../core/model.ts'
-import type { ReplyPart } from '../core/reply.ts'
+import type { ContentDelta, ReplyPart } from '../core/reply.ts'
 import { type ChatRequest, estimatePromptTokens } from '../core/request.ts'
-import { estimateTokens, noUsage } from '../core/usage.ts'
+import { noUsage, type Usage } from '../core/usage.ts'
 import type { OpenProvider } from '../providers/provider.ts'
+import { sendChoices } from './choices.ts'
 import { reasonOf } from './deadline.ts'
 import { type HeldReply, holdUntilContent } from './hold.ts'
+import { pinVolatilePrefix } from './volatile-prefix.ts'
 
 export interface RelayOptions {
   readonly request: ChatRequest
@@ -21,9 +24,17 @@ export interface RelayOptions {
 }
 
 export type RelayPart =
-  | { readonly type: 'chosen'; readonly model: ModelCard; readonly warnings: readonly string[] }
-  | Extract<ReplyPart, { type: 'text-delta' | 'reasoning-delta' | 'warning' }>
-  | { readonly type: 'complete'; readonly reply: CachedReply }
+  | {
+      readonly type: 'chosen'
+      readonly model: ModelCard
+      readonly warnings: readonly string[]
+      readonly native: HeldReply['opened']
+      readonly promptUsage: Usage
+    }
+  | ContentDelta
+  | Extract<ReplyPart, { type: 'native' | 'warning' }>
+  /** `whole` is false where the reply held something that only its native form could carry. */
+  | { readonly type: 'complete'; readonly reply: CachedReply; readonly whole: boolean }
 
 /** Failures that the next request would meet, too. */
 const meansDown = new Set<ErrorCode>(['upstream_unreachable', 'upstream_unauthorized', 'model_unavailable'])
@@ -31,8 +42,7 @@ const meansDown = new Set<ErrorCode>(['upstream_unreachable', 'upstream_unauthor
 /** Tries the models of the plan one after the other until one has content; from then on its reply is passed on. */
 export async function* relay(options: RelayOptions): AsyncGenerator<RelayPart> {
   const { request, decision, receipt, providers, signal, reportDown } = options
-  if (decision.plan.length === 0)
-    throw new GatewayError('no_model_available', options.explainNone(), { retryAfterSeconds: 5 })
+  if (decision.plan.length === 0) throw refusal(decision, options.explainNone)
 
   let failure: unknown
   for (const model of decision.plan) {
@@ -40,14 +50,16 @@ export async function* relay(options: RelayOptions): AsyncGenerator<RelayPart> {
     if (provider === undefined) throw new Error(`model ${model.name} has no open provider`)
 
     const attempt = receipt.attempt(model)
-    const reply = counted(provider.send({ request, model }, signal), (part) => attempt.saw(part))
+    const sent = model.backend === 'local' ? pinVolatilePrefix(request) : request
+    const reply = counted(sendChoices(provider, { request: sent, model }, signal), (part) => attempt.saw(part))
     let held: HeldReply
     try {
       held = await holdUntilContent(reply)
     } catch (error) {
       failure = reasonOf(error, signal)
+      // Our own time limit is a failure of the call; a client that is gone, or our own stopping, is none.
+      if (!signal.aborted || isTimeout(failure)) attempt.failed(failure)
       if (signal.aborted) throw failure
-      attempt.failed(failure)
       const { code, message, retryable } = toGatewayError(failure)
       if (!retryable) throw failure
       if (meansDown.has(code)) reportDown(model, message)
@@ -60,13 +72,19 @@ export async function* relay(options: RelayOptions): AsyncGenerator<RelayPart> {
       receipt.note(`${model.name} answered instead`, degraded)
     }
     receipt.firstContent()
-    yield { type: 'chosen', model, warnings: held.warnings }
+    yield {
+      type: 'chosen',
+      model,
+      warnings: [...(request.dropped ?? []), ...held.warnings],
+      native: held.opened,
+      promptUsage: held.usage ?? { ...noUsage, input: estimatePromptTokens(request) },
+    }
 
     try {
       yield* passOn(model, held, request)
     } catch (error) {
       const reason = reasonOf(error, signal)
-      if (!signal.aborted) attempt.failed(reason)
+      if (!signal.aborted || isTimeout(reason)) attempt.failed(reason)
       throw reason
     }
     attempt.answered()
@@ -75,45 +93,51 @@ export async function* relay(options: RelayOptions): AsyncGenerator<RelayPart> {
   throw failure
 }
 
+function isTimeout(error: unknown): boolean {
+  return error instanceof GatewayError && error.code === 'upstream_timeout'
+}
+
+function refusal({ refusal }: Decision, explainNone: () => string): GatewayError {
+  if (refusal === undefined) return new GatewayError('no_model_available', explainNone(), { retryAfterSeconds: 5 })
+  const { code, message, field } = refusal
+  return new GatewayError(code, message, { field, ...(code === 'no_model_available' && { retryAfterSeconds: 5 }) })
+}
+
 async function* passOn(model: ModelCard, held: HeldReply, request: ChatRequest): AsyncGenerator<RelayPart> {
-  let text = ''
-  let reasoning = ''
+  const message = new MessageBuilder()
+  let whole = true
   for await (const part of held.parts) {
     switch (part.type) {
-      case 'text-delta':
-        text += part.text
-        yield part
-        break
-      case 'reasoning-delta':
-        reasoning += part.text
-        yield part
-        break
       case 'warning':
         if (!held.warnings.includes(part.message)) yield part
         break
+      case 'native':
+        yield part
+        break
+      case 'opaque':
+        whole = false
+        break
       case 'usage':
+      case 'opened':
         break
       case 'finish': {
-        const input = estimatePromptTokens(request)
-        const usage = part.usage ?? { ...noUsage, input, output: estimateTokens(text + reasoning) }
+        const estimate = { ...noUsage, input: estimatePromptTokens(request), output: Math.ceil(message.characters / 4) }
         const { name, provider, backend } = model
-        const estimated = part.usage === undefined
-        const reply = {
+        const reply: CachedReply = {
           model: name,
           provider,
           backend,
-          text,
-          reasoning,
-          warnings: held.warnings,
-          reason: part.reason,
-          usage,
-          estimated,
+          choices: message.finish(part),
+          warnings: [...(request.dropped ?? []), ...held.warnings],
+          usage: part.usage ?? estimate,
+          estimated: part.usage === undefined,
         }
-        yield { type: 'complete', reply }
+        yield { type: 'complete', reply, whole }
         return
       }
       default:
-        part satisfies never
+        message.add(part)
+        yield part
     }
   }
   throw new GatewayError('upstream_cut', `${model.name} ended its reply before it was complete`)

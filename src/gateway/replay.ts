@@ -1,8 +1,8 @@
 import type { CachedReply } from '../cache/exact-cache.ts'
-import type { ReplyPart } from '../core/reply.ts'
+import { deltasOf } from '../core/message-builder.ts'
+import type { ContentDelta } from '../core/reply.ts'
 
-/** A cached reply as a stream: it is all there, so it comes in one piece. */
-export function* replay(reply: CachedReply): Generator<Extract<ReplyPart, { type: 'text-delta' | 'reasoning-delta' }>> {
-  if (reply.reasoning !== '') yield { type: 'reasoning-delta', text: reply.reasoning }
-  if (reply.text !== '') yield { type: 'text-delta', text: reply.text }
+/** A cached reply as a stream: it is all there, so it comes in few pieces. */
+export function* replay({ choices }: CachedReply): Generator<ContentDelta> {
+  for (const [index, choice] of choices.entries()) yield* deltasOf(choice, index)
 }

@@ -20,6 +20,11 @@ export function costHeader({ cost }: Receipt): Record<string, string> {
   return { 'x-hybrid-cost': cost === undefined ? 'unknown' : String(toDollars(cost)) }
 }
 
+/** The same for vectors. */
+export function embeddingHeaders(model: string, receipt: Receipt): Record<string, string> {
+  return { 'x-hybrid-model': model, 'x-hybrid-backend': receipt.backend, ...costHeader(receipt) }
+}
+
 /** Header values are printable ASCII, and short. */
 function headerText(text: string): string {
   return text.replaceAll(/[^\x20-\x7e]+/g, '?').slice(0, 1000)

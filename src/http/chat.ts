@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { GatewayError, toGatewayError } from '../core/errors.ts'
+import { MessageBuilder } from '../core/message-builder.ts'
 import type { ChatRequest } from '../core/request.ts'
 import type { Dialect } from '../dialects/dialect.ts'
 import type { AnswerHead, AnswerPart, WholeAnswer } from '../gateway/answer-part.ts'
@@ -13,6 +14,8 @@ export interface ChatOptions {
   /** Aborts all requests that still run when the time for draining is over. */
   readonly stopping: AbortSignal
   readonly heartbeatMs: number
+  /** After so long without an answer that is not streamed, its headers go out all the same; 0 never does that. */
+  readonly earlyReplyMs: number
   /** Longest time for which a client may leave a stream unread. */
   readonly sendTimeoutMs: number
   /** Told what went wrong after a stream had begun; errors before that are thrown. */
@@ -27,17 +30,58 @@ export async function chat(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const controller = hangUp(request, reply, options.stopping)
+  const controller = hangUpOf(request, reply, options.stopping)
   const parts = options.answer(chatRequest, controller.signal)
   if (chatRequest.stream) return stream(chatRequest, dialect, parts, controller, options, reply)
 
-  const whole = await collect(parts)
-  reply.headers({ ...answerHeaders(whole.head), ...costHeader(whole.receipt) })
-  return reply.send(dialect.whole({ ...whole, facts: whole.head }, chatRequest))
+  const whole = collect(parts)
+  if (options.earlyReplyMs > 0 && (await orLate(whole, options.earlyReplyMs)) === 'late') {
+    return sendEarly(whole, { chatRequest, dialect, options, reply })
+  }
+  const { head, native, choices, receipt } = await whole
+  reply.headers({ ...head.native, ...answerHeaders(head), ...costHeader(receipt) })
+  if (native !== undefined) return reply.header('content-type', 'application/json').send(native)
+  return reply.send(dialect.whole({ facts: head, choices, receipt }, chatRequest))
+}
+
+interface LateAnswer {
+  readonly chatRequest: ChatRequest
+  readonly dialect: Dialect
+  readonly options: ChatOptions
+  readonly reply: FastifyReply
+}
+
+/**
+ * Many HTTP clients give up when no headers have come after five minutes, and a slow model may need longer. So the
+ * headers go out before that, and white space, which JSON allows, keeps the connection in use until the answer is there.
+ * One that fails by then destroys the socket: a broken connection is no answer, an error with status 200 would be one.
+ */
+function sendEarly(whole: Promise<WholeAnswer>, { chatRequest, dialect, options, reply }: LateAnswer): FastifyReply {
+  async function* body(): AsyncGenerator<string> {
+    try {
+      for (;;) {
+        const next = await orLate(whole, options.heartbeatMs)
+        if (next !== 'late') {
+          const { head, native, choices, receipt } = next
+          yield native ?? JSON.stringify(dialect.whole({ facts: head, choices, receipt }, chatRequest))
+          return
+        }
+        yield ' '
+      }
+    } catch (error) {
+      options.report(toGatewayError(error), chatRequest.id)
+      reply.raw.destroy()
+    }
+  }
+  return reply.header('content-type', 'application/json; charset=utf-8').send(Readable.from(body()))
 }
 
 /** A controller that aborts when the client is gone or the gateway stops. */
-function hangUp({ raw: request }: FastifyRequest, { raw }: FastifyReply, stopping: AbortSignal): AbortController {
+export function hangUpOf(
+  { raw: request }: FastifyRequest,
+  { raw }: FastifyReply,
+  stopping: AbortSignal,
+): AbortController {
   const controller = new AbortController()
   const stop = () =>
     controller.abort(new GatewayError('shutting_down', 'the gateway is stopping', { retryAfterSeconds: 5 }))
@@ -53,36 +97,31 @@ function hangUp({ raw: request }: FastifyRequest, { raw }: FastifyReply, stoppin
 
 async function collect(parts: AsyncIterable<AnswerPart>): Promise<WholeAnswer> {
   let head: AnswerHead | undefined
-  const text: string[] = []
-  const reasoning: string[] = []
+  const message = new MessageBuilder()
+  const native: string[] = []
   const warnings: string[] = []
   for await (const part of parts) {
     switch (part.type) {
       case 'start':
         head = part.head
         break
-      case 'text-delta':
-        text.push(part.text)
-        break
-      case 'reasoning-delta':
-        reasoning.push(part.text)
+      case 'native':
+        native.push(part.text)
         break
       case 'warning':
         warnings.push(part.message)
         break
       case 'end': {
         if (head === undefined) break
-        const { reason, receipt } = part
         return {
           head: { ...head, warnings: [...head.warnings, ...warnings] },
-          text: text.join(''),
-          reasoning: reasoning.join(''),
-          reason,
-          receipt,
+          choices: message.finish(part),
+          native: head.native === undefined ? undefined : native.join(''),
+          receipt: part.receipt,
         }
       }
       default:
-        part satisfies never
+        message.add(part)
     }
   }
   throw new Error('an answer ended without its end part')
@@ -103,7 +142,11 @@ async function stream(
   const writer = dialect.frames(chatRequest)
   const first = parts.next()
   const early = await orLate(first, heartbeatMs)
-  if (early !== 'late' && !early.done && early.value.type === 'start') reply.headers(answerHeaders(early.value.head))
+  if (early !== 'late' && !early.done && early.value.type === 'start') {
+    const { head } = early.value
+    reply.headers({ ...head.native, ...answerHeaders(head) })
+  }
+  let passesThrough = false
 
   async function* frames(): AsyncGenerator<string> {
     try {
@@ -125,7 +168,7 @@ async function stream(
     } catch (error) {
       const gatewayError = toGatewayError(error)
       report(gatewayError, chatRequest.id)
-      yield writer.error(gatewayError, chatRequest.id)
+      yield (passesThrough ? gatewayError.frame : undefined) ?? writer.error(gatewayError, chatRequest.id)
     } finally {
       // Nobody reads any more: whatever still runs for this answer ends.
       controller.abort()
@@ -136,18 +179,16 @@ async function stream(
   function write(part: AnswerPart): string {
     switch (part.type) {
       case 'start':
-        return writer.start(part.head)
-      case 'text-delta':
-        return writer.text(part.text)
-      case 'reasoning-delta':
-        return writer.reasoning(part.text)
+        passesThrough = part.head.native !== undefined
+        return passesThrough ? '' : writer.start(part.head)
+      case 'native':
+        return part.text
       case 'warning':
         return ''
       case 'end':
-        return writer.end(part.reason, part.receipt)
+        return passesThrough ? '' : writer.end(part)
       default:
-        part satisfies never
-        return ''
+        return passesThrough ? '' : writer.part(part)
     }
   }
 

@@ -1,9 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../core/errors.ts'
-import type { Dialect } from '../dialects/dialect.ts'
+import type { Dialect, Headers } from '../dialects/dialect.ts'
 
-/** The dialect whose errors are written on a path: the one with the longest prefix of it. */
-export function dialectOf(path: string, dialects: readonly Dialect[]): Dialect {
+/** The dialect whose errors are written: the one that the headers show, else the one with the longest prefix. */
+export function dialectOf(path: string, headers: Headers, dialects: readonly Dialect[]): Dialect {
+  const claimed = dialects.find((dialect) => dialect.claims?.(headers, path))
+  if (claimed !== undefined) return claimed
   const ranked = dialects
     .flatMap((dialect) => dialect.prefixes.map((prefix) => ({ dialect, prefix })))
     .filter(({ prefix }) => path.startsWith(prefix))

@@ -14,23 +14,26 @@ export class KeyCheck {
   /** A name for the client that holds no part of its key; undefined where no keys are in use. */
   check(headers: Headers): string | undefined {
     if (this.#digests.length === 0) return undefined
-    const given = keyOf(headers)
-    if (given === undefined) {
+    const given = keysOf(headers)
+    if (given.length === 0) {
       const message = 'this gateway needs a key: send it as Authorization: Bearer KEY, or as x-api-key'
       throw new GatewayError('unauthorized', message)
     }
-    const sent = digest(given)
-    // All are compared, so that the time does not tell which one is near.
-    const matches = this.#digests.filter((known) => timingSafeEqual(known, sent))
-    if (matches.length === 0) throw new GatewayError('unauthorized', 'the key is not one of this gateway')
-    return sent.toString('hex').slice(0, 16)
+    for (const key of given) {
+      const sent = digest(key)
+      // All are compared, so that the time does not tell which one is near.
+      const matches = this.#digests.filter((known) => timingSafeEqual(known, sent))
+      if (matches.length > 0) return sent.toString('hex').slice(0, 16)
+    }
+    throw new GatewayError('unauthorized', 'the key is not one of this gateway')
   }
 }
 
-function keyOf(headers: Headers): string | undefined {
+/** Some clients send their key in several headers, and not always the same one. */
+function keysOf(headers: Headers): readonly string[] {
   const bearer = /^bearer +(\S+)$/i.exec(String(headers.authorization ?? ''))?.[1]
-  const plain = headers['x-api-key']
-  return bearer ?? (typeof plain === 'string' && plain !== '' ? plain : undefined)
+  const given = [bearer, headers['x-api-key'], headers['api-key']]
+  return given.filter((key): key is string => typeof key === 'string' && key !== '')
 }
 
 function digest(key: string): Buffer {

@@ -1,17 +1,23 @@
 import { z } from 'zod'
-import { errorTable } from '../core/errors.ts'
+import { type ErrorCode, errorTable, GatewayError } from '../core/errors.ts'
 import type { Dialect, Route } from '../dialects/dialect.ts'
 
 type Json = Record<string, unknown>
 
-const statuses = [...new Set(Object.values(errorTable).map(({ status }) => status))].filter((status) => status !== 499)
+const codes = (Object.keys(errorTable) as ErrorCode[]).filter((code) => code !== 'cancelled')
+
+/** Dialects write some errors with a status of their own. */
+function statusesOf({ status }: Dialect): readonly number[] {
+  const errors = codes.map((code) => new GatewayError(code, ''))
+  return [...new Set(errors.map((error) => status?.(error) ?? error.status))].sort((a, b) => a - b)
+}
 
 /** The OpenAPI 3.1 document, made from the dialects' own schemas, so that it cannot say what the code does not do. */
 export function openApiDocument(dialects: readonly Dialect[], version: string): Json {
   const paths: Record<string, Json> = {}
   for (const dialect of dialects) {
     for (const route of dialect.routes) {
-      const path = route.path.replaceAll(/:(\w+)/g, '{$1}')
+      const path = route.path.replaceAll(/:(\w+)/g, '{$1}').replace('*', '{name}')
       paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(dialect, route) }
     }
   }
@@ -49,7 +55,7 @@ export function openApiDocument(dialects: readonly Dialect[], version: string): 
 
 function operation(dialect: Dialect, route: Route): Json {
   const errors = Object.fromEntries(
-    statuses
+    statusesOf(dialect)
       .filter((status) => couldAnswer(route, status))
       .map((status) => [
         String(status),
@@ -58,7 +64,7 @@ function operation(dialect: Dialect, route: Route): Json {
   )
   const content: Json = { 'application/json': { schema: schemaOf(route.reply, 'output') } }
   // No type: OpenAPI 3.1 leaves open whether a schema of a stream is that of its text or of each event.
-  if (route.streams) content['text/event-stream'] = { schema: { description: 'Server-sent events.' } }
+  if (route.does === 'chat') content[route.streams] = { schema: { description: 'One frame after another.' } }
   return {
     summary: route.summary,
     tags: [dialect.name],
@@ -68,14 +74,21 @@ function operation(dialect: Dialect, route: Route): Json {
       : {
           requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body, 'input') } } },
         }),
-    responses: { '200': { description: 'The answer.', content }, ...errors },
+    // A route that exists to refuse has no good answer.
+    responses: {
+      ...(!(route.reply instanceof z.ZodNever) && { '200': { description: 'The answer.', content } }),
+      ...errors,
+    },
   }
 }
 
-/** Without a body there is nothing to be too long, and only a chat asks something of a model. */
+/** Without a body there is nothing to be too long, and only these ask something of a model. */
 function couldAnswer(route: Route, status: number): boolean {
-  if (route.does !== 'chat' && (status === 502 || status === 504)) return false
-  if (route.method === 'POST') return true
+  // A count is estimated where its server cannot be asked.
+  if (!['chat', 'embed'].includes(route.does) && [502, 504, 529].includes(status)) return false
+  // What is known already is not counted, and no vendor limits it.
+  if (route.does === 'info' && status === 429) return false
+  if (route.method === 'POST' || route.method === 'DELETE') return true
   return [400, 401, 404, 405, 408, 414, 417, 431, 500, 503].includes(status)
 }
 

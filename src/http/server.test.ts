@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
-import { gzipSync } from 'node:zlib'
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { openTestGateway, type TestGateway } from '../../test/fixtures/gateway.ts'
 
 describe('bad input', () => {
@@ -47,7 +47,7 @@ describe('bad input', () => {
         ],
       },
       status: 400,
-      error: /^messages\[1\]\.role: must be system, user or assistant$/,
+      error: /^messages\[1\]\.role: must be system, user, assistant or tool$/,
       field: 'messages[1].role',
     },
     {
@@ -144,21 +144,57 @@ describe('bad input', () => {
     })
   }
 
+  const senders: Record<string, string>[] = [{}, { origin: 'http://page.test' }, { 'sec-fetch-site': 'cross-site' }]
+  for (const headers of senders) {
+    test(`JSON as curl -d sends it, with ${JSON.stringify(headers)}`, async () => {
+      const type = { 'content-type': 'application/x-www-form-urlencoded' }
+      const reply = await gateway.post(chat, { prompt: 'x' }, { ...type, ...headers })
+      assert.equal(reply.statusCode, Object.keys(headers).length === 0 ? 200 : 415)
+    })
+  }
+
   test('content type with a charset is taken', async () => {
     const reply = await gateway.post(chat, { prompt: 'x' }, { 'content-type': 'application/json; charset=utf-8' })
     assert.equal(reply.statusCode, 200)
   })
 
-  test('a compressed body: 415', async () => {
-    const reply = await gateway.app.inject({
-      method: 'POST',
-      url: chat,
-      headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' },
-      payload: gzipSync('{"prompt": "x"}'),
+  const packed: readonly (readonly [string, (text: string) => Buffer])[] = [
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['br', brotliCompressSync],
+    ['zstd', zstdCompressSync],
+  ]
+  for (const [encoding, pack] of packed) {
+    const send = (payload: Buffer) =>
+      gateway.app.inject({
+        method: 'POST',
+        url: chat,
+        headers: { 'content-type': 'application/json', 'content-encoding': encoding },
+        payload,
+      })
+    test(`a body in ${encoding} is taken`, async () => {
+      const reply = await send(pack('{"prompt": "one two"}'))
+      assert.deepEqual([reply.statusCode, reply.json().response], [200, 'one two'])
     })
-    assert.equal(reply.statusCode, 415)
-    assert.match(reply.json().error, /content-encoding 'gzip' is not supported: send the body as it is/)
-  })
+
+    test(`a small body in ${encoding} that unpacks to a large one: 413`, async () => {
+      const reply = await send(pack(`{"prompt": "${'x'.repeat(11_000_000)}"}`))
+      assert.equal(reply.statusCode, 413)
+      assert.match(reply.json().error, /unpacked body is over the limit/)
+    })
+
+    test(`what is no ${encoding}: 400`, async () => {
+      assert.equal((await send(Buffer.from('{"prompt": "x"}'))).statusCode, 400)
+    })
+  }
+
+  for (const encoding of ['compress', 'gzip, gzip', 'toString']) {
+    test(`a body in '${encoding}': 415`, async () => {
+      const reply = await gateway.post(chat, { prompt: 'x' }, { 'content-encoding': encoding })
+      assert.equal(reply.statusCode, 415)
+      assert.match(reply.json().error, /is not supported: send the body as it is, or as gzip/)
+    })
+  }
 
   test('a body that says that it is not compressed is taken', async () => {
     assert.equal((await gateway.post(chat, { prompt: 'x' }, { 'content-encoding': 'identity' })).statusCode, 200)
@@ -217,31 +253,31 @@ describe('bad input', () => {
       type: 'invalid_request_error',
     },
     {
-      name: 'tools',
+      name: 'a tool without a type',
       body: { model: 'auto', messages: [hello], tools: [{}] },
       status: 400,
-      param: 'tools',
+      param: 'tools[0].type',
       type: 'invalid_request_error',
     },
     {
-      name: 'n = 2',
-      body: { model: 'auto', messages: [hello], n: 2 },
+      name: 'n = 0',
+      body: { model: 'auto', messages: [hello], n: 0 },
       status: 400,
       param: 'n',
       type: 'invalid_request_error',
     },
     {
-      name: 'an image',
+      name: 'an image that is none',
       body: { model: 'auto', messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] },
       status: 400,
-      param: 'messages[0].content',
+      param: 'messages[0].content[0].image_url.url',
       type: 'invalid_request_error',
     },
     {
       name: 'a part whose type cannot be printed',
       body: { model: 'auto', messages: [{ role: 'user', content: [{ type: { toString: 1 }, text: 'x' }] }] },
       status: 400,
-      param: 'messages[0].content',
+      param: 'messages[0].content[0].type',
       type: 'invalid_request_error',
     },
     {
@@ -252,10 +288,17 @@ describe('bad input', () => {
       type: 'invalid_request_error',
     },
     {
-      name: 'a JSON schema',
-      body: { model: 'auto', messages: [hello], response_format: { type: 'json_object' } },
+      name: 'speech, which no model here can do',
+      body: { model: 'auto', messages: [hello], modalities: ['text', 'audio'] },
       status: 400,
-      param: 'response_format',
+      param: 'modalities',
+      type: 'invalid_request_error',
+    },
+    {
+      name: 'a response format without a type',
+      body: { model: 'auto', messages: [hello], response_format: {} },
+      status: 400,
+      param: 'response_format.type',
       type: 'invalid_request_error',
     },
   ]

@@ -2,15 +2,17 @@ import { createRequire } from 'node:module'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Account } from '../account/account.ts'
 import type { Decision } from '../core/decision.ts'
+import type { EmbeddingRequest } from '../core/embedding.ts'
 import { GatewayError, toGatewayError } from '../core/errors.ts'
 import type { Availability, ModelCard } from '../core/model.ts'
 import type { ChatRequest } from '../core/request.ts'
-import type { Dialect, Operation } from '../dialects/dialect.ts'
-import { type AnswerFunction, chat } from './chat.ts'
+import type { Dialect, EmbeddingAnswer, InfoContext, RequestHead, Route } from '../dialects/dialect.ts'
+import { embeddingHeaders } from './answer-headers.ts'
+import { type AnswerFunction, chat, hangUpOf } from './chat.ts'
 import { addCors } from './cors.ts'
 import { dialectOf, parserRefusal, refusalOfHead, translateServerError } from './errors.ts'
 import { addHealth } from './health.ts'
-import { parseJsonBody } from './json-body.ts'
+import { parseJsonBody, unpack } from './json-body.ts'
 import { KeyCheck } from './keys.ts'
 import { openApiDocument } from './openapi.ts'
 import { RateLimit } from './rate-limit.ts'
@@ -27,6 +29,7 @@ export interface ServerOptions {
     readonly header_limit_bytes: number
     readonly receive_timeout_seconds: number
     readonly send_timeout_seconds: number
+    readonly early_reply_seconds: number
     readonly drain_seconds: number
   }
   readonly rate: string
@@ -34,6 +37,9 @@ export interface ServerOptions {
   readonly dialects: readonly Dialect[]
   readonly answer: AnswerFunction
   readonly route: (request: ChatRequest) => Decision
+  readonly embed: (request: EmbeddingRequest, signal: AbortSignal) => Promise<Omit<EmbeddingAnswer, 'request'>>
+  /** Size of the prompt in tokens, as the model that would answer counts it. */
+  readonly countTokens: (request: ChatRequest, signal: AbortSignal) => Promise<number>
   readonly account: Account
   readonly models: readonly ModelCard[]
   readonly availability: (model: ModelCard) => Availability
@@ -95,11 +101,24 @@ export function createServer(options: ServerOptions): Server {
   })
 
   app.removeAllContentTypeParsers()
+  const readJson = async (request: FastifyRequest, body: Buffer) => {
+    const encoding = String(request.headers['content-encoding'] ?? '')
+    const { value, text } = parseJsonBody(await unpack(body, encoding, config.body_limit_bytes))
+    request.bodyText = text
+    return value
+  }
+  app.addContentTypeParser(/^application\/(?:[\w.-]+\+)?json\b/i, { parseAs: 'buffer' }, readJson)
+  // What `curl -d` says of its JSON. A web page may say so without asking anybody, but then its origin is named.
   app.addContentTypeParser(
-    /^application\/(?:[\w.-]+\+)?json\b/i,
+    /^application\/x-www-form-urlencoded\b/i,
     { parseAs: 'buffer' },
-    async ({ headers }: FastifyRequest, body: Buffer) => parseJsonBody(body, headers['content-encoding']),
+    async (request: FastifyRequest, body: Buffer) => {
+      const { origin, 'sec-fetch-site': site } = request.headers
+      if (origin === undefined && site === undefined) return readJson(request, body)
+      throw new GatewayError('unsupported_media_type', 'send the body as content-type: application/json')
+    },
   )
+  app.decorateRequest('bodyText', '')
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply))
   app.setNotFoundHandler((request, reply) => sendError(notFound(request), request, reply))
   app.addHook('onSend', async (request, reply, payload) => {
@@ -127,34 +146,69 @@ export function createServer(options: ServerOptions): Server {
     answer: options.answer,
     stopping: stopping.signal,
     heartbeatMs: options.heartbeatMs ?? 10_000,
+    earlyReplyMs: config.early_reply_seconds * 1000,
     sendTimeoutMs: config.send_timeout_seconds * 1000,
     report: (error: GatewayError, requestId: string) => logError(error, requestId),
   }
 
-  const parse = (dialect: Dialect, request: FastifyRequest): ChatRequest =>
-    dialect.parse(request.body, {
+  const headOf = (request: FastifyRequest): RequestHead => {
+    const [path = '', query] = request.url.split(/(?=\?)/)
+    return {
       requestId: request.id,
       headers: request.headers,
       maxPromptCharacters: options.maxPromptCharacters,
-    })
-
-  const listed = () => options.models.map((model) => ({ model, availability: options.availability(model) }))
-
-  const handlers: Record<Operation, (dialect: Dialect, request: FastifyRequest, reply: FastifyReply) => unknown> = {
-    chat: (dialect, request, reply) => chat(parse(dialect, request), dialect, chatOptions, request, reply),
-    route: (dialect, request) => dialect.decision?.(options.route(parse(dialect, request)), request.id),
-    models: (dialect) => dialect.models(listed()),
-    stats: (_dialect, request) => account.statistics(startOfWindow(request.query)),
+      path,
+      query: query ?? '',
+      bodyText: request.bodyText,
+    }
   }
+  const parse = (dialect: Dialect, request: FastifyRequest): ChatRequest => dialect.parse(request.body, headOf(request))
+  const context = (request: FastifyRequest): InfoContext => ({
+    models: options.models.map((model) => ({ model, availability: options.availability(model) })),
+    params: request.params as Readonly<Record<string, string>>,
+    body: request.body,
+    headers: request.headers,
+    version,
+  })
+
+  async function handle(dialect: Dialect, route: Route, request: FastifyRequest, reply: FastifyReply) {
+    switch (route.does) {
+      case 'chat':
+        return route.atOnce?.(context(request)) ?? chat(parse(dialect, request), dialect, chatOptions, request, reply)
+      case 'route':
+        return dialect.decision?.(options.route(parse(dialect, request)), request.id)
+      case 'stats':
+        return account.statistics(startOfWindow(request.query))
+      case 'info':
+        return route.info(context(request))
+      case 'count':
+        return route.count(await options.countTokens(parse(dialect, request), hangUp(request, reply)))
+      case 'embed': {
+        const asked = route.embed(request.body, headOf(request))
+        const answer = await options.embed(asked, hangUp(request, reply))
+        reply.headers(embeddingHeaders(answer.model, answer.receipt))
+        return route.vectors({ ...answer, request: asked })
+      }
+      default:
+        return route satisfies never
+    }
+  }
+  const hangUp = (request: FastifyRequest, reply: FastifyReply) => hangUpOf(request, reply, stopping.signal).signal
 
   for (const dialect of dialects) {
-    for (const { method, path, does } of dialect.routes) {
+    for (const route of dialect.routes) {
+      const { method, path } = route
       app.route({
         method,
         url: path,
         // Before the body is read: who may not ask should not make us parse.
-        onRequest: async (request, reply) => admit(request, reply, method === 'POST'),
-        handler: async (request, reply) => handlers[does](dialect, request, reply),
+        onRequest: async (request, reply) => {
+          const headers = dialect.headers?.(request.id)
+          if (headers !== undefined) reply.headers(headers)
+          // What the gateway knows already costs nothing, and clients ask for it again and again.
+          admit(request, reply, route.does !== 'info' && route.does !== 'stats')
+        },
+        handler: async (request, reply) => handle(dialect, route, request, reply),
       })
     }
   }
@@ -171,6 +225,10 @@ export function createServer(options: ServerOptions): Server {
     version,
     chat: '/api/v1/chat',
     openai: '/v1/chat/completions',
+    openai_responses: '/v1/responses',
+    openai_embeddings: '/v1/embeddings',
+    anthropic: '/v1/messages',
+    ollama: '/api/chat',
     models: '/api/v1/models',
     stats: '/api/v1/stats',
     health: '/health',
@@ -195,10 +253,14 @@ export function createServer(options: ServerOptions): Server {
   /** The path exists for another method, or not at all. */
   function notFound({ method, url }: FastifyRequest): GatewayError {
     const path = url.split('?')[0] ?? url
-    const allowed = (['GET', 'POST'] as const).filter((other) => app.hasRoute({ method: other, url: path }))
+    const allowed = allowedMethods(path)
     if (allowed.length === 0)
       return new GatewayError('not_found', `there is nothing at ${method} ${path.slice(0, 200)}; see /openapi.json`)
     return new GatewayError('method_not_allowed', `${path} takes ${allowed.join(' and ')}, not ${method}`)
+  }
+
+  function allowedMethods(path: string) {
+    return (['GET', 'POST', 'DELETE'] as const).filter((method) => app.hasRoute({ method, url: path }))
   }
 
   function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -209,14 +271,18 @@ export function createServer(options: ServerOptions): Server {
     if (known.retryAfterSeconds !== undefined) reply.header('retry-after', Math.ceil(known.retryAfterSeconds))
     if (known.code === 'unauthorized') reply.header('www-authenticate', 'Bearer')
     if (known.code === 'method_not_allowed') {
-      reply.header(
-        'allow',
-        ['GET', 'POST'].filter((method) => app.hasRoute({ method: method as 'GET', url: path })).join(', '),
-      )
+      reply.header('allow', allowedMethods(path).join(', '))
     }
     // A body that was not read to its end leaves the connection in no state to be used again.
     if (!request.raw.complete) reply.header('connection', 'close')
-    return reply.code(known.status).send(dialectOf(path, dialects).error(known, request.id))
+    const dialect = dialectOf(path, request.headers, dialects)
+    reply.headers(dialect.headers?.(request.id) ?? {})
+    const { upstream } = known
+    // The vendor's own words, where the client expects exactly those: coding agents act on them.
+    if (upstream !== undefined && upstream.dialect === dialect.name) {
+      return reply.code(upstream.status).header('content-type', 'application/json').send(upstream.body)
+    }
+    return reply.code(dialect.status?.(known) ?? known.status).send(dialect.error(known, request.id))
   }
 
   function logError(error: GatewayError, requestId: string): void {
@@ -243,6 +309,13 @@ export function createServer(options: ServerOptions): Server {
       clearTimeout(lastWord)
       clearTimeout(cut)
     },
+  }
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The body as it came, unpacked; empty where there is none. */
+    bodyText: string
   }
 }
 
