@@ -25,7 +25,22 @@ type Random = ReturnType<typeof createRandom>
 
 const chatPath = '/api/v1/chat'
 const openaiPath = '/v1/chat/completions'
-const paths = [chatPath, '/api/v1/complexity', openaiPath, '/api/v1/models', '/api/v1/stats', '/v1/models', '/health']
+const ollamaPath = '/api/chat'
+const anthropicPath = '/v1/messages'
+const responsesPath = '/v1/responses'
+const lists = ['/api/v1/models', '/api/v1/stats', '/v1/models', '/api/tags', '/api/show']
+const paths = [
+  chatPath,
+  '/api/v1/complexity',
+  openaiPath,
+  anthropicPath,
+  responsesPath,
+  ollamaPath,
+  '/api/generate',
+  ...lists,
+  '/health',
+]
+const conversations = [chatPath, openaiPath, anthropicPath, ollamaPath]
 const operator = ['/health/live', '/health/ready', '/metrics', '/openapi.json', '/']
 
 const native = { prompt: 'Say a few words', model: 'auto', stream: false, max_tokens: 5, temperature: 1, system: 'x' }
@@ -46,6 +61,79 @@ const openai = {
   tools: [],
   modalities: ['text'],
   response_format: { type: 'text' },
+}
+
+const ollama = {
+  model: 'auto:latest',
+  prompt: 'Say a few words',
+  messages: [{ role: 'tool', content: 'x', thinking: 'x', images: ['iVBORw0KGgo='], tool_calls: [], tool_name: 'x' }],
+  stream: true,
+  format: 'json',
+  options: { temperature: 1, num_predict: 5, stop: ['a'] },
+  tools: [{ type: 'function', function: { name: 'x', parameters: {} } }],
+  images: ['iVBORw0KGgo='],
+  suffix: '',
+  context: [],
+  think: true,
+  keep_alive: '5m',
+}
+
+const anthropic = {
+  model: 'auto',
+  max_tokens: 5,
+  system: [{ type: 'text', text: 'x', cache_control: { type: 'ephemeral' } }],
+  messages: [
+    {
+      role: 'user',
+      content: [{ type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'iVBORw0KGgo=' } }],
+    },
+    {
+      role: 'assistant',
+      content: [
+        { type: 'thinking', thinking: 'x', signature: '' },
+        { type: 'tool_use', id: 'x', name: 'x', input: {} },
+      ],
+    },
+    { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'x', content: [{ type: 'text', text: 'x' }] }] },
+  ],
+  stream: true,
+  tools: [
+    { name: 'x', input_schema: { type: 'object' } },
+    { type: 'bash_20250124', name: 'bash' },
+  ],
+  tool_choice: { type: 'auto' },
+  thinking: { type: 'enabled', budget_tokens: 5 },
+  output_config: { effort: 'low', format: { type: 'json_schema', schema: {} } },
+  thread: { type: 'create' },
+  stop_sequences: ['a'],
+  temperature: 1,
+  metadata: { user_id: '{"session_id": "x"}' },
+}
+
+const responses = {
+  model: 'auto',
+  instructions: 'x',
+  input: [
+    { role: 'user', content: [{ type: 'input_image', image_url: 'data:image/png;base64,iVBORw0KGgo=' }] },
+    { type: 'reasoning', summary: [{ type: 'summary_text', text: 'x' }], encrypted_content: 'hybrid1.e30' },
+    { type: 'custom_tool_call', call_id: 'x', name: 'x', input: 'x' },
+    { type: 'custom_tool_call_output', call_id: 'x', output: [{ type: 'input_text', text: 'x' }] },
+    { type: 'item_reference', id: 'x' },
+  ],
+  stream: true,
+  tools: [
+    { type: 'namespace', name: 'x', tools: [{ type: 'function', name: 'x' }] },
+    { type: 'custom', name: 'x', format: { type: 'grammar', syntax: 'lark', definition: 'x' } },
+    { type: 'local_shell' },
+  ],
+  tool_choice: { type: 'allowed_tools', mode: 'auto', tools: [{ type: 'custom', name: 'x' }] },
+  text: { format: { type: 'json_schema', name: 'x', schema: {} }, verbosity: 'low' },
+  reasoning: { effort: 'low', summary: 'auto' },
+  include: ['message.output_text.logprobs'],
+  top_logprobs: 1,
+  max_output_tokens: 5,
+  conversation: { id: 'x' },
+  metadata: { a: 'b' },
 }
 
 /** Values as they stand in JSON text, so that those which JavaScript cannot write come along. */
@@ -177,6 +265,13 @@ function wrongValue(random: Random): Bad {
     [chatPath, native],
     ['/api/v1/complexity', native],
     [openaiPath, openai],
+    [ollamaPath, ollama],
+    ['/api/generate', ollama],
+    [anthropicPath, anthropic],
+    [`${anthropicPath}/count_tokens`, anthropic],
+    [responsesPath, responses],
+    [`${responsesPath}/input_tokens`, responses],
+    ['/api/embed', { model: 'auto', input: 'x', dimensions: 5, truncate: true }],
   ] as const)
   const field = random.pick(Object.keys(body))
   const fields = Object.entries(body).map(([key, value]) => [key, JSON.stringify(value)])
@@ -194,11 +289,11 @@ function wrongMessages(random: Random): Bad {
     `[${random.pick(values)}]`,
     `{"0": ${message()}, "length": 1}`,
   ])
-  return { bytes: post(random.pick([chatPath, openaiPath]), `{"model": "auto", "messages": ${messages}}`) }
+  return { bytes: post(random.pick(conversations), `{"model": "auto", "max_tokens": 5, "messages": ${messages}}`) }
 }
 
 function mutatedBytes(random: Random): Bad {
-  const body = Buffer.from(JSON.stringify(random.pick([native, openai])))
+  const body = Buffer.from(JSON.stringify(random.pick([native, openai, ollama, anthropic, responses])))
   const bytes = [...body]
   for (let left = random.integer(1, 8); left > 0; left--) {
     const at = random.integer(0, bytes.length)
@@ -209,7 +304,7 @@ function mutatedBytes(random: Random): Bad {
     else if (change === 'repeat') bytes.splice(at, 0, ...bytes.slice(at, at + random.integer(1, 30)))
     else bytes.splice(at)
   }
-  return { bytes: post(random.pick([chatPath, openaiPath]), Buffer.from(bytes.map((byte) => byte ?? 0))) }
+  return { bytes: post(random.pick(conversations), Buffer.from(bytes.map((byte) => byte ?? 0))) }
 }
 
 function oddJson(random: Random): Bad {
