@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test'
 import { GatewayError } from '../../src/core/errors.ts'
 import type { ModelCard } from '../../src/core/model.ts'
 import { free } from '../../src/core/price.ts'
-import type { ReplyPart } from '../../src/core/reply.ts'
+import type { ReplyPart, TokenLogprob } from '../../src/core/reply.ts'
 import type { ChatRequest } from '../../src/core/request.ts'
 import { llamaCpp } from '../../src/providers/llama-cpp.ts'
 import { ensureModelFile } from '../../src/providers/model-files.ts'
@@ -27,6 +27,9 @@ const card: ModelCard = {
   contextTokens: 4096,
   maxOutputTokens: 256,
   fixedSampling: false,
+  capabilities: ['tools', 'json-schema', 'logprobs', 'embeddings'],
+  capabilitiesFixed: false,
+  dialects: [],
 }
 const never = new AbortController().signal
 
@@ -57,7 +60,7 @@ async function settled(provider: OpenProvider, models: readonly ModelCard[], pat
 
 async function collect(parts: AsyncIterable<ReplyPart>) {
   let text = ''
-  const logprobs: number[] = []
+  const logprobs: TokenLogprob[] = []
   const all: ReplyPart[] = []
   for await (const part of parts) {
     all.push(part)
@@ -105,8 +108,9 @@ describe('llama-cpp with SmolLM2', () => {
     const { text, logprobs, reason, usage, all } = await collect(send(ask('What is the capital of France?')))
     assert.match(text, /Paris/)
     assert.equal(reason, 'stop')
-    assert.ok(logprobs.every((logprob) => logprob <= 0 && Number.isFinite(logprob)))
+    assert.ok(logprobs.every(({ logprob }) => logprob <= 0 && Number.isFinite(logprob)))
     assert.equal(logprobs.length, usage.output)
+    assert.equal(logprobs.map(({ token }) => token).join(''), text)
     assert.ok(usage.input > 8 && usage.input < 30)
     assert.equal(all[0]?.type, 'usage')
     assert.ok(all.filter((part) => part.type === 'text-delta').length > 2)
