@@ -1,8 +1,8 @@
-import { anthropicError, anthropicStatus } from './anthropic-errors.ts'
-import { messageFrames } from './anthropic-messages-frames.ts'
-import { countPath, parseMessages } from './anthropic-messages-parse.ts'
-import { messageOf } from './anthropic-messages-reply.ts'
-import { countBody, countReply, messagesBody, messagesReply } from './anthropic-messages-schemas.ts'
+import { anthropicError, anthropicStatus } from '../serve-anthropic/errors.ts'
+import { messageFrames } from '../serve-anthropic/frames.ts'
+import { countPath, parseMessages } from '../serve-anthropic/parse.ts'
+import { messageOf } from '../serve-anthropic/reply.ts'
+import { countBody, countReply, messagesBody, messagesReply } from '../serve-anthropic/schemas.ts'
 import type { Dialect } from './dialect.ts'
 
 /** Anthropic's Messages, and the count of their tokens. */

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import type { ReplyChoice } from '../core/message-builder.ts'
+import { parseChat } from '../serve-native/parse.ts'
+import { closing, contentFields, decisionFields, isCached, listedModel } from '../serve-native/reply.ts'
+import { chatBody, chatReply, decisionReply, modelsReply, statsReply } from '../serve-native/schemas.ts'
 import type { AnswerFacts, Dialect } from './dialect.ts'
-import { parseChat } from './native-parse.ts'
-import { closing, contentFields, decisionFields, isCached, listedModel } from './native-reply.ts'
-import { chatBody, chatReply, decisionReply, modelsReply, statsReply } from './native-schemas.ts'
 
 const silence: ReplyChoice = { content: [], reason: 'stop' }
 

@@ -1,8 +1,6 @@
 import { z } from 'zod'
 import { GatewayError } from '../core/errors.ts'
-import { checkBody } from './check.ts'
-import type { Dialect, InfoContext, Route } from './dialect.ts'
-import { commonFields, commonRequest, toolsField, toolsOf } from './ollama-body.ts'
+import { commonFields, commonRequest, toolsField, toolsOf } from '../serve-ollama/body.ts'
 import {
   embed,
   embedBody,
@@ -12,11 +10,13 @@ import {
   embedReply,
   firstVector,
   vectors,
-} from './ollama-embeddings.ts'
-import { ollamaError, ollamaStatus } from './ollama-errors.ts'
-import { conversation, ollamaMessage } from './ollama-messages.ts'
-import { modelBody, ps, psReply, pull, requireModel, show, showReply, tags, tagsReply } from './ollama-models.ts'
-import { lines, loadReply, replyFields, type Shape, wholeReply } from './ollama-reply.ts'
+} from '../serve-ollama/embeddings.ts'
+import { ollamaError, ollamaStatus } from '../serve-ollama/errors.ts'
+import { conversation, ollamaMessage } from '../serve-ollama/messages.ts'
+import { modelBody, ps, psReply, pull, requireModel, show, showReply, tags, tagsReply } from '../serve-ollama/models.ts'
+import { lines, loadReply, replyFields, type Shape, wholeReply } from '../serve-ollama/reply.ts'
+import { checkBody } from './check.ts'
+import type { Dialect, InfoContext, Route } from './dialect.ts'
 
 const chatBody = z
   .looseObject({

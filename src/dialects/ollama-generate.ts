@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import type { Need } from '../core/request.ts'
+import { commonFields, commonRequest } from '../serve-ollama/body.ts'
+import { ollamaError, ollamaStatus } from '../serve-ollama/errors.ts'
+import { mediaPart } from '../serve-ollama/media.ts'
+import { imagesField } from '../serve-ollama/messages.ts'
+import { requireModel } from '../serve-ollama/models.ts'
+import { lines, loadReply, replyFields, type Shape, wholeReply } from '../serve-ollama/reply.ts'
 import { checkBody, checkLength, textMessage } from './check.ts'
 import type { Dialect, InfoContext } from './dialect.ts'
-import { commonFields, commonRequest } from './ollama-body.ts'
-import { ollamaError, ollamaStatus } from './ollama-errors.ts'
-import { mediaPart } from './ollama-media.ts'
-import { imagesField } from './ollama-messages.ts'
-import { requireModel } from './ollama-models.ts'
-import { lines, loadReply, replyFields, type Shape, wholeReply } from './ollama-reply.ts'
 
 const text = z.string({ error: 'must be a string' })
 

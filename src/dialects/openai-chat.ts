@@ -1,10 +1,10 @@
+import { chatFrames } from '../serve-openai/chat-frames.ts'
+import { chatReply, wholeChat } from '../serve-openai/chat-reply.ts'
+import { chatBody, parseChat } from '../serve-openai/chat-request.ts'
+import { openaiError, openaiStatus } from '../serve-openai/errors.ts'
+import { modelRoutes } from '../serve-openai/models.ts'
 import type { Dialect } from './dialect.ts'
-import { chatFrames } from './openai-chat-frames.ts'
-import { chatReply, wholeChat } from './openai-chat-reply.ts'
-import { chatBody, parseChat } from './openai-chat-request.ts'
 import { embeddingsRoute } from './openai-embeddings.ts'
-import { openaiError, openaiStatus } from './openai-errors.ts'
-import { modelRoutes } from './openai-models.ts'
 
 /** OpenAI's Chat Completions, and what else stands below `/v1`: embeddings and the list of models. */
 export const openaiChat: Dialect = {

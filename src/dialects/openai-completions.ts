@@ -2,13 +2,13 @@ import { z } from 'zod'
 import { type ContentPart, joinText } from '../core/content.ts'
 import type { FinishReason } from '../core/reply.ts'
 import { type ChatRequest, type Need, textOf } from '../core/request.ts'
+import { streamOf } from '../serve-openai/chat-frames.ts'
+import { openaiError, openaiStatus } from '../serve-openai/errors.ts'
+import { legacyLogprobs, legacyLogprobsReply } from '../serve-openai/logprobs.ts'
+import { deliveryFields, passedHeaders, readSampling, samplingFields, tokenLimit } from '../serve-openai/sampling.ts'
+import { usageFields, usageReply } from '../serve-openai/usage.ts'
 import { cachingOf, checkBody, checkLength, clientOf, defined, sessionOf, unknownFields } from './check.ts'
 import type { Dialect, FrameWriter, RequestHead, WholeReply } from './dialect.ts'
-import { streamOf } from './openai-chat-frames.ts'
-import { openaiError, openaiStatus } from './openai-errors.ts'
-import { legacyLogprobs, legacyLogprobsReply } from './openai-logprobs.ts'
-import { deliveryFields, passedHeaders, readSampling, samplingFields, tokenLimit } from './openai-sampling.ts'
-import { usageFields, usageReply } from './openai-usage.ts'
 
 /** What OpenAI's documentation gives as the length of a completion where nobody says another one. */
 const defaultMaxTokens = 16

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import type { EmbeddingRequest } from '../core/embedding.ts'
 import { inputTokens } from '../core/usage.ts'
+import { deliveryFields } from '../serve-openai/sampling.ts'
 import { checkBody, checkLength, defined } from './check.ts'
 import type { EmbeddingAnswer, RequestHead, Route } from './dialect.ts'
-import { deliveryFields } from './openai-sampling.ts'
 
 const mostInputs = 2048
 const inputError = `must be a string or an array of 1 to ${mostInputs} strings`

@@ -6,10 +6,10 @@ import { MessageBuilder } from '../core/message-builder.ts'
 import type { ContentDelta, FinishReason } from '../core/reply.ts'
 import type { ChatRequest } from '../core/request.ts'
 import { noUsage } from '../core/usage.ts'
+import { sealReasoning } from '../serve-responses/reasoning.ts'
+import { type ResponseObject, responsesReply } from '../serve-responses/reply.ts'
 import type { AnswerFacts } from './dialect.ts'
 import { openaiResponses } from './openai-responses.ts'
-import { sealReasoning } from './openai-responses-reasoning.ts'
-import { type ResponseObject, responsesReply } from './openai-responses-reply.ts'
 
 const facts: AnswerFacts = {
   requestId: 'r1',

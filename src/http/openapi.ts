@@ -17,7 +17,7 @@ export function openApiDocument(dialects: readonly Dialect[], version: string): 
   const paths: Record<string, Json> = {}
   for (const dialect of dialects) {
     for (const route of dialect.routes) {
-      const path = route.path.replaceAll(/:(\w+)/g, '{$1}').replace('*', '{name}')
+      const path = pathOf(route.path)
       paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(dialect, route) }
     }
   }
@@ -68,7 +68,7 @@ function operation(dialect: Dialect, route: Route): Json {
   return {
     summary: route.summary,
     tags: [dialect.name],
-    ...(route.query === undefined ? {} : { parameters: queryParameters(route.query) }),
+    ...parametersOf(route),
     ...(route.body === undefined
       ? {}
       : {
@@ -80,6 +80,22 @@ function operation(dialect: Dialect, route: Route): Json {
       ...errors,
     },
   }
+}
+
+function parametersOf({ path, query }: Route): Json {
+  const inPath = [...pathOf(path).matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }))
+  const all = [...inPath, ...(query === undefined ? [] : queryParameters(query))]
+  return all.length === 0 ? {} : { parameters: all }
+}
+
+/** Fastify's form of a path in OpenAPI's. */
+function pathOf(path: string): string {
+  return path.replaceAll(/:(\w+)/g, '{$1}').replace('*', '{name}')
 }
 
 /** Without a body there is nothing to be too long, and only these ask something of a model. */

@@ -3,7 +3,7 @@ import type { ContentPart, FilePart, ImagePart } from '../core/content.ts'
 import type { ContentDelta, FinishReason } from '../core/reply.ts'
 import { type ChatRequest, type Message, textOf } from '../core/request.ts'
 import { type FunctionTool, functionTools } from '../core/tools.ts'
-import { exampleOf } from './schema-example.ts'
+import { exampleOf } from '../translation/schema-example.ts'
 
 interface EchoReply {
   /** Each counts as a token. */

@@ -1,12 +1,12 @@
 import { z } from 'zod'
+import { vectorsOf } from '../call-llama/embed.ts'
+import { generate, prepare, requireRoom } from '../call-llama/generate.ts'
+import { type LoadedModel, openEngine } from '../call-llama/model.ts'
+import { Turns } from '../call-llama/turns.ts'
 import type { EmbeddingReply } from '../core/embedding.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Availability, ModelCard } from '../core/model.ts'
-import { vectorsOf } from './llama-embed.ts'
-import { generate, prepare, requireRoom } from './llama-generate.ts'
-import { type LoadedModel, openEngine } from './llama-model.ts'
-import { Turns } from './llama-turns.ts'
-import { ensureModelFile } from './model-files.ts'
+import { ensureModelFile } from '../model-files/files.ts'
 import {
   defineProvider,
   type EmbeddingCall,

@@ -1,14 +1,8 @@
 import { z } from 'zod'
-import { GatewayError } from '../core/errors.ts'
-import { editFields } from '../core/json-splice.ts'
-import type { Availability, ModelCard } from '../core/model.ts'
-import type { ReplyPart } from '../core/reply.ts'
-import type { ClientRequest } from '../core/request.ts'
-import { readLines } from './ndjson.ts'
-import { ollamaCapabilities } from './ollama-capabilities.ts'
-import { ollamaEmbed } from './ollama-embed.ts'
-import { backgroundPulls, pullModel } from './ollama-pull.ts'
-import { OllamaReply } from './ollama-reply.ts'
+import { ollamaCapabilities } from '../call-ollama/capabilities.ts'
+import { ollamaEmbed } from '../call-ollama/embed.ts'
+import { backgroundPulls, pullModel } from '../call-ollama/pull.ts'
+import { OllamaReply } from '../call-ollama/reply.ts'
 import {
   asksForLogprobs,
   chatBody,
@@ -16,13 +10,19 @@ import {
   nativeBody,
   type OllamaHow,
   ollamaDialects,
-} from './ollama-request.ts'
-import { clientHeaders, openNative, parseWhole, passingClient, readWhole, toldBy } from './pass-through.ts'
+} from '../call-ollama/request.ts'
+import { GatewayError } from '../core/errors.ts'
+import { editFields } from '../core/json-splice.ts'
+import type { Availability, ModelCard } from '../core/model.ts'
+import type { ReplyPart } from '../core/reply.ts'
+import type { ClientRequest } from '../core/request.ts'
+import { clientHeaders, openNative, parseWhole, passingClient, readWhole, toldBy } from '../translation/pass-through.ts'
+import { isRecord, type UpstreamIdentity, upstreamError } from '../upstream/errors.ts'
+import type { UpstreamReply } from '../upstream/exchange.ts'
+import { readLines } from '../upstream/ndjson.ts'
+import { timeoutOptions, toTimeouts, withinCheckTime } from '../upstream/options.ts'
+import { Upstream } from '../upstream/upstream.ts'
 import { defineProvider, type ProviderCall } from './provider.ts'
-import { Upstream } from './upstream.ts'
-import { isRecord, type UpstreamIdentity, upstreamError } from './upstream-errors.ts'
-import type { UpstreamReply } from './upstream-exchange.ts'
-import { timeoutOptions, toTimeouts, withinCheckTime } from './upstream-options.ts'
 
 /** Ollama by its own API: the OpenAI form it also has ignores the context size and so cuts long prompts silently. */
 export const ollama = defineProvider({

@@ -7,11 +7,11 @@ import {
   type OpenaiStandInOptions,
   startOpenaiStandIn,
 } from '../../test/fixtures/stand-ins/openai.ts'
+import { presetFor, presetNames, presets } from '../call-openai/presets.ts'
 import type { ModelCard } from '../core/model.ts'
 import type { ChatRequest } from '../core/request.ts'
 import { noUsage } from '../core/usage.ts'
 import { openaiCompatible } from './openai-compatible.ts'
-import { presetFor, presetNames, presets } from './openai-compatible-presets.ts'
 
 type Options = z.input<typeof openaiCompatible.options>
 

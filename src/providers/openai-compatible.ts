@@ -1,15 +1,7 @@
 import { z } from 'zod'
-import { GatewayError } from '../core/errors.ts'
-import type { ReplyPart } from '../core/reply.ts'
-import { modelsCheck } from './openai-compatible-check.ts'
-import { embeddings } from './openai-compatible-embed.ts'
-import {
-  type Additions,
-  clientFrame,
-  nativePaths,
-  passedBody,
-  withoutAdditions,
-} from './openai-compatible-pass-through.ts'
+import { modelsCheck } from '../call-openai/check.ts'
+import { embeddings } from '../call-openai/embed.ts'
+import { type Additions, clientFrame, nativePaths, passedBody, withoutAdditions } from '../call-openai/pass-through.ts'
 import {
   furtherDialects,
   openaiChat,
@@ -17,17 +9,19 @@ import {
   openaiResponses,
   presetFor,
   presetNames,
-} from './openai-compatible-presets.ts'
-import { chatReader, completionReader, type ReplyReader, streamError } from './openai-compatible-reply.ts'
-import { completionsBody } from './openai-compatible-request.ts'
-import { responsesReader } from './openai-responses-reply.ts'
-import { clientHeaders, openNative, parseWhole, passingClient, readWhole, toldBy } from './pass-through.ts'
+} from '../call-openai/presets.ts'
+import { chatReader, completionReader, type ReplyReader, streamError } from '../call-openai/reply.ts'
+import { completionsBody } from '../call-openai/request.ts'
+import { responsesReader } from '../call-openai/responses-reply.ts'
+import { GatewayError } from '../core/errors.ts'
+import type { ReplyPart } from '../core/reply.ts'
+import { clientHeaders, openNative, parseWhole, passingClient, readWhole, toldBy } from '../translation/pass-through.ts'
+import { parseRecord, type UpstreamIdentity, upstreamError } from '../upstream/errors.ts'
+import type { UpstreamReply } from '../upstream/exchange.ts'
+import { timeoutOptions, toTimeouts } from '../upstream/options.ts'
+import { readEvents } from '../upstream/sse.ts'
+import { Upstream } from '../upstream/upstream.ts'
 import { defineProvider, type ProviderCall } from './provider.ts'
-import { readEvents } from './sse.ts'
-import { Upstream } from './upstream.ts'
-import { parseRecord, type UpstreamIdentity, upstreamError } from './upstream-errors.ts'
-import type { UpstreamReply } from './upstream-exchange.ts'
-import { timeoutOptions, toTimeouts } from './upstream-options.ts'
 
 /** Any server with the OpenAI chat API, in the cloud or on this machine; what differs is a row of the presets. */
 export const openaiCompatible = defineProvider({

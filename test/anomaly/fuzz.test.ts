@@ -37,6 +37,11 @@ const paths = [
   responsesPath,
   ollamaPath,
   '/api/generate',
+  '/api/embed',
+  '/v1/completions',
+  '/v1/embeddings',
+  '/v1/messages/count_tokens',
+  '/v1/responses/input_tokens',
   ...lists,
   '/health',
 ]

@@ -3,7 +3,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import OpenAI from 'openai'
-import { ensureModelFile } from '../../src/providers/model-files.ts'
+import { ensureModelFile } from '../../src/model-files/files.ts'
 import { openTestGateway, type TestGateway } from '../fixtures/gateway.ts'
 
 const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache')

@@ -9,8 +9,8 @@ import type { ModelCard } from '../../src/core/model.ts'
 import { free } from '../../src/core/price.ts'
 import type { ReplyPart, TokenLogprob } from '../../src/core/reply.ts'
 import type { ChatRequest } from '../../src/core/request.ts'
+import { ensureModelFile } from '../../src/model-files/files.ts'
 import { llamaCpp } from '../../src/providers/llama-cpp.ts'
-import { ensureModelFile } from '../../src/providers/model-files.ts'
 import type { OpenProvider, ProviderServices } from '../../src/providers/provider.ts'
 
 const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache')

@@ -3,7 +3,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
-import { ensureModelFile } from '../../src/providers/model-files.ts'
+import { ensureModelFile } from '../../src/model-files/files.ts'
 import { spawnGateway, temporaryFolder } from '../fixtures/process.ts'
 
 const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache')

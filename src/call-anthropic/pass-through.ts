@@ -1,0 +1,91 @@
+import type { ModelCard } from '../core/model.ts'
+import type { ClientRequest } from '../core/request.ts'
+import { edited } from '../translation/pass-through.ts'
+import { fixedFields, leftOut, lowered, type Warning, warning } from '../translation/sampling.ts'
+import { record } from '../upstream/errors.ts'
+import { type ClaudeTraits, isClaude, traitsOf } from './models.ts'
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** What a chat request may hold and a request to count must not. */
+const uncounted = [
+  'max_tokens',
+  'stream',
+  'temperature',
+  'top_p',
+  'top_k',
+  'stop_sequences',
+  'metadata',
+  'service_tier',
+]
+
+/** The client's body for this model: with its name, and without what it is known to refuse. */
+export function passedBody({ body }: ClientRequest, model: ModelCard) {
+  const fields = record(JSON.parse(body))
+  const warnings: Warning[] = []
+  const edits: Record<string, unknown> = { model: model.id }
+
+  const refused = model.fixedSampling ? fixedFields.filter((field) => field in fields) : []
+  for (const field of refused) edits[field] = undefined
+  if (refused.length > 0) warnings.push(leftOut(model, refused))
+  if (typeof fields.max_tokens === 'number' && fields.max_tokens > model.maxOutputTokens) {
+    edits.max_tokens = model.maxOutputTokens
+    warnings.push(lowered(model, fields.max_tokens))
+  }
+  // A client that names its Claude knows it; where the gateway chose, the fields of one do not fit every other.
+  if (fields.model !== model.id && isClaude(model.id)) fitThinking(fields, model, { edits, warnings })
+  return { bodyText: edited(body, edits), warnings }
+}
+
+export function countedClientBody({ body }: ClientRequest, model: ModelCard): string {
+  return edited(body, { ...Object.fromEntries(uncounted.map((field) => [field, undefined])), model: model.id })
+}
+
+interface Fitted {
+  readonly edits: Record<string, unknown>
+  readonly warnings: Warning[]
+}
+
+function fitThinking(fields: Fields, model: ModelCard, { edits, warnings }: Fitted): void {
+  const traits = traitsOf(model.id)
+  const thinking = record(fields.thinking)
+  const { effort, ...output } = record(fields.output_config)
+  const maxTokens = Number(edits.max_tokens ?? fields.max_tokens)
+
+  const fitted = fittedThinking(thinking, traits, maxTokens)
+  if (fitted !== thinking) {
+    edits.thinking = fitted
+    warnings.push(warning(model, `does not take thinking.type '${thinking.type}': it became ${said(fitted)}`))
+  }
+  if (effort === undefined || effort === null || traits.efforts.some((known) => known === effort)) return
+  const near = traits.efforts.length === 0 ? {} : { effort: 'high' }
+  const config = { ...output, ...near }
+  edits.output_config = Object.keys(config).length === 0 ? undefined : config
+  warnings.push(
+    warning(model, `knows no effort '${effort}': it ${near.effort === undefined ? 'was left out' : "became 'high'"}`),
+  )
+}
+
+function fittedThinking(thinking: Fields, traits: ClaudeTraits, maxTokens: number): Fields | undefined {
+  switch (thinking.type) {
+    case 'enabled': {
+      if (traits.thinking === 'none') return undefined
+      return traits.thinking === 'adaptive' && traits.efforts.includes('xhigh') ? { type: 'adaptive' } : thinking
+    }
+    case 'adaptive': {
+      if (traits.thinking === 'adaptive') return thinking
+      const budget = Math.floor(maxTokens / 2)
+      return traits.thinking === 'budget' && budget >= 1024 ? { type: 'enabled', budget_tokens: budget } : undefined
+    }
+    case 'disabled':
+    case 'between_tools':
+      if (traits.off === thinking.type) return thinking
+      return traits.off === undefined ? undefined : { type: traits.off }
+    default:
+      return thinking
+  }
+}
+
+function said(fitted: Fields | undefined): string {
+  return fitted === undefined ? 'the default' : `'${fitted.type}'`
+}
