@@ -30,6 +30,7 @@ import { wantedFile } from './model-files/catalog.ts'
 import { openProvider } from './providers/index.ts'
 import type { OpenProvider } from './providers/provider.ts'
 import { decide } from './router/decide.ts'
+import { lookUp } from './router/resolve-model.ts'
 import { readFacts } from './signals/index.ts'
 import { openMemoryLedger } from './stores/memory.ts'
 import { openSqliteLedger } from './stores/sqlite.ts'
@@ -146,6 +147,7 @@ export async function openHouse(
     answer: (request, signal) => answer(request, rooms, signal),
     embed: (request, signal) => embed(request, rooms, signal),
     countTokens: (request, signal) => countTokens(request, rooms, signal),
+    resolve: (name) => lookUp(name, config.models, router.aliases),
     route: (request) => route(request, rooms),
     routeAmong: (request, among) => decideAmong(request, rooms, among),
     prepare: (request, signal) => prepare(request, rooms, signal),
@@ -222,6 +224,7 @@ async function serve(loaded: LoadedConfig): Promise<void> {
     route: house.route,
     embed: house.embed,
     countTokens: house.countTokens,
+    resolve: house.resolve,
     account: house.account,
     models: config.models,
     availability: house.availability,

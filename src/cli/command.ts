@@ -15,6 +15,8 @@ export interface House {
   readonly account: Account
   readonly answer: (request: ChatRequest, signal: AbortSignal) => AsyncGenerator<AnswerPart>
   readonly embed: (request: EmbeddingRequest, signal: AbortSignal) => Promise<Embedded>
+  /** What a name that a client uses means; undefined where it means nothing. */
+  readonly resolve: (name: string) => ModelCard | 'auto' | undefined
   readonly countTokens: (request: ChatRequest, signal: AbortSignal) => Promise<number>
   readonly route: (request: ChatRequest) => Decision
   /** The decision in a world where other models are available than now. */

@@ -50,6 +50,8 @@ export type Route = RouteHead &
 /** What an `info` route may know. */
 export interface InfoContext {
   readonly models: readonly ListedModel[]
+  /** What a name means to the router, aliases and all; undefined for one that means nothing. */
+  readonly resolve: (name: string) => ListedModel | 'auto' | undefined
   /** Path parameters, decoded; the one of a `*` is called `*`. */
   readonly params: Readonly<Record<string, string>>
   /** Undefined where the request has no body. */

@@ -191,10 +191,11 @@ export const ollamaChat: Dialect = {
 }
 
 /** Without messages, clients want the model in memory before they need it. Whoever is asked later loads it then. */
-function load({ body, models }: InfoContext): object | undefined {
+function load(context: InfoContext): object | undefined {
+  const { body } = context
   const messages = (body as { messages?: unknown } | null | undefined)?.messages ?? []
   if (!Array.isArray(messages) || messages.length > 0) return undefined
   const { model, keep_alive } = checkBody(chatBody, body)
-  requireModel(model, models)
+  requireModel(model, context)
   return loadReply(model, keep_alive, shape)
 }

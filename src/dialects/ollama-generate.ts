@@ -84,10 +84,11 @@ function needsOf({ suffix, raw, template, context }: z.infer<typeof generateBody
 }
 
 /** Without a prompt, clients want the model in memory before they need it. Whoever is asked later loads it then. */
-function load({ body, models }: InfoContext): object | undefined {
+function load(context: InfoContext): object | undefined {
+  const { body } = context
   const prompt = (body as { prompt?: unknown } | null | undefined)?.prompt ?? ''
   if (prompt !== '') return undefined
   const { model, keep_alive } = checkBody(generateBody, body)
-  requireModel(model, models)
+  requireModel(model, context)
   return loadReply(model, keep_alive, shape)
 }

@@ -42,6 +42,8 @@ export interface ServerOptions {
   readonly countTokens: (request: ChatRequest, signal: AbortSignal) => Promise<number>
   readonly account: Account
   readonly models: readonly ModelCard[]
+  /** What a name that a client uses means; undefined where it means nothing. */
+  readonly resolve: (name: string) => ModelCard | 'auto' | undefined
   readonly availability: (model: ModelCard) => Availability
   readonly logger: {
     readonly debug: (fields: object, message: string) => void
@@ -163,8 +165,13 @@ export function createServer(options: ServerOptions): Server {
     }
   }
   const parse = (dialect: Dialect, request: FastifyRequest): ChatRequest => dialect.parse(request.body, headOf(request))
+  const listed = (model: ModelCard) => ({ model, availability: options.availability(model) })
   const context = (request: FastifyRequest): InfoContext => ({
-    models: options.models.map((model) => ({ model, availability: options.availability(model) })),
+    models: options.models.map(listed),
+    resolve: (name) => {
+      const model = options.resolve(name)
+      return typeof model === 'object' ? listed(model) : model
+    },
     params: request.params as Readonly<Record<string, string>>,
     body: request.body,
     headers: request.headers,

@@ -9,8 +9,7 @@ export type ModelAliases = Readonly<Record<string, string>>
  * lists a prefix, vendors a date; and programs name models by the vendor's id. Throws `unknown_model`.
  */
 export function resolveModel(name: string, models: readonly ModelCard[], aliases: ModelAliases): ModelCard | 'auto' {
-  const named = models.find((model) => model.name === name)
-  const found = named ?? find(aliasOf(name, aliases) ?? name, models)
+  const found = lookUp(name, models, aliases)
   if (found !== undefined) return found
   const known = ['auto', ...models.map((model) => model.name)].join(', ')
   throw new GatewayError(
@@ -18,6 +17,15 @@ export function resolveModel(name: string, models: readonly ModelCard[], aliases
     `model '${name}' is not configured; the known ones are: ${known}. Other names can be given a meaning with router.aliases`,
     { field: 'model' },
   )
+}
+
+/** The same; undefined where the name means nothing. */
+export function lookUp(
+  name: string,
+  models: readonly ModelCard[],
+  aliases: ModelAliases,
+): ModelCard | 'auto' | undefined {
+  return models.find((model) => model.name === name) ?? find(aliasOf(name, aliases) ?? name, models)
 }
 
 function find(name: string, models: readonly ModelCard[]): ModelCard | 'auto' | undefined {

@@ -4,6 +4,7 @@ import type { GatewayError } from '../core/errors.ts'
 import type { Availability, ModelCard } from '../core/model.ts'
 import { free } from '../core/price.ts'
 import type { InfoContext, ListedModel } from '../dialects/dialect.ts'
+import { lookUp } from '../router/resolve-model.ts'
 import { ps, pull, show, tags } from './models.ts'
 
 function listed(card: Partial<ModelCard>, availability: Partial<Availability> = {}): ListedModel {
@@ -34,7 +35,12 @@ const models = [
 ]
 
 function context(body?: unknown, of: readonly ListedModel[] = models): InfoContext {
-  return { models: of, params: {}, body, headers: {}, version: '1.2.3' }
+  const cards = of.map(({ model }) => model)
+  const resolve = (name: string) => {
+    const found = lookUp(name, cards, { 'gpt-*': 'phi' })
+    return typeof found === 'object' ? of.find(({ model }) => model === found) : found
+  }
+  return { models: of, resolve, params: {}, body, headers: {}, version: '1.2.3' }
 }
 
 const shown = (name: string, of?: readonly ListedModel[]) => show(context({ model: name }, of))

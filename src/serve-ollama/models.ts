@@ -87,8 +87,8 @@ export function ps({ models }: InfoContext): z.infer<typeof psReply> {
   }
 }
 
-export function show({ models, body }: InfoContext): z.infer<typeof showReply> {
-  const model = named(body, models)
+export function show(context: InfoContext): z.infer<typeof showReply> {
+  const model = named(context)
   return {
     modelfile: '',
     parameters: '',
@@ -106,9 +106,9 @@ export function show({ models, body }: InfoContext): z.infer<typeof showReply> {
 }
 
 /** Clients pull before they use: what is there is pulled already. Nothing else can be, from here. */
-export function pull({ models, body }: InfoContext): { readonly status: 'success' } {
-  const wanted = nameIn(body)
-  const model = find(wanted, models)
+export function pull(context: InfoContext): { readonly status: 'success' } {
+  const wanted = nameIn(context.body)
+  const model = find(wanted, context)
   if (model === undefined) {
     const message = `model '${wanted}' is not configured: add it to 'models' in hybrid.yaml, then run \`hybrid models pull\``
     throw new GatewayError('unsupported', message, { field: 'model' })
@@ -117,17 +117,19 @@ export function pull({ models, body }: InfoContext): { readonly status: 'success
   return { status: 'success' }
 }
 
+type Known = Pick<InfoContext, 'models' | 'resolve'>
+
 /** Throws `unknown_model` where none of the models is called so. */
-export function requireModel(wanted: string, models: readonly ListedModel[]): OllamaModel {
-  const model = find(wanted, models)
+export function requireModel(wanted: string, context: Known): OllamaModel {
+  const model = find(wanted, context)
   if (model !== undefined) return model
-  const known = all(models).map((one) => one.name)
+  const known = all(context.models).map((one) => one.name)
   const message = `model '${wanted}' is not configured; the known ones are: ${known.join(', ')}`
   throw new GatewayError('unknown_model', message, { field: 'model' })
 }
 
-function named(body: unknown, models: readonly ListedModel[]): OllamaModel {
-  return requireModel(nameIn(body), models)
+function named(context: InfoContext): OllamaModel {
+  return requireModel(nameIn(context.body), context)
 }
 
 function nameIn(body: unknown): string {
@@ -137,13 +139,10 @@ function nameIn(body: unknown): string {
   throw new GatewayError('invalid_request', 'model: is required', { field: 'model' })
 }
 
-/** By its name, else by what its provider calls it; with or without a tag. */
-function find(wanted: string, models: readonly ListedModel[]): OllamaModel | undefined {
-  const tagged = withTag(wanted.replace(/^hybrid\//, ''))
-  const byName = all(models).find((model) => model.name === tagged)
-  if (byName !== undefined) return byName
-  const byId = models.find(({ model }) => withTag(model.id) === tagged)
-  return byId === undefined ? undefined : describe(byId)
+/** What a request of that name would be answered by. */
+function find(wanted: string, { models, resolve }: Known): OllamaModel | undefined {
+  const found = resolve(wanted)
+  return found === 'auto' ? auto(models) : found && describe(found)
 }
 
 /** `auto` first: what clients take when nobody chooses. */
@@ -187,6 +186,7 @@ function describe({ model, availability }: ListedModel): OllamaModel {
 
 const words: Readonly<Partial<Record<Capability, string>>> = {
   tools: 'tools',
+  'weak-tools': 'tools',
   images: 'vision',
   audio: 'audio',
   reasoning: 'thinking',
@@ -194,7 +194,7 @@ const words: Readonly<Partial<Record<Capability, string>>> = {
 }
 
 function inOllamasWords(capabilities: readonly Capability[]): readonly string[] {
-  const known = capabilities.flatMap((capability) => words[capability] ?? [])
+  const known = [...new Set(capabilities.flatMap((capability) => words[capability] ?? []))]
   // What makes embeddings and has no other talent is a model for embeddings.
   const chats = capabilities.length === 0 || capabilities.some((capability) => capability !== 'embeddings')
   return chats ? ['completion', ...known] : known

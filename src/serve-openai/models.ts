@@ -23,9 +23,12 @@ export const modelRoutes: readonly Route[] = [
     summary: 'The configured models, in OpenAI’s form, or in Anthropic’s where anthropic-version is sent.',
     reply: z.union([modelList, anthropicModelListReply]),
     info: (context) => {
-      const names = namesOf(context.models)
-      if (isAnthropic(context)) return anthropicModelList(names)
-      return { object: 'list', data: names.map((name) => modelFields(name, context.models)) }
+      if (isAnthropic(context)) return anthropicModelList(namesOf(context.models))
+      const { models } = context
+      return {
+        object: 'list',
+        data: [modelFields('auto', undefined), ...models.map((one) => modelFields(one.model.name, one))],
+      }
     },
   },
   {
@@ -35,13 +38,15 @@ export const modelRoutes: readonly Route[] = [
     summary: 'One configured model, in the same forms.',
     reply: z.union([modelReply, anthropicModelReply]),
     info: (context) => {
-      const name = context.params['*'] ?? ''
-      if (!namesOf(context.models).includes(name)) {
-        throw new GatewayError('not_found', `model '${name}' is not configured; /v1/models lists the known ones`, {
+      const asked = context.params['*'] ?? ''
+      const found = context.resolve(asked)
+      if (found === undefined) {
+        throw new GatewayError('not_found', `model '${asked}' is not configured; /v1/models lists the known ones`, {
           field: 'model',
         })
       }
-      return isAnthropic(context) ? anthropicModel(name) : modelFields(name, context.models)
+      // Under the name that was asked for, as a vendor's id also is one.
+      return isAnthropic(context) ? anthropicModel(asked) : modelFields(asked, found === 'auto' ? undefined : found)
     },
   },
 ]
@@ -54,7 +59,6 @@ function namesOf(models: readonly ListedModel[]): readonly string[] {
   return ['auto', ...models.map(({ model }) => model.name)]
 }
 
-function modelFields(name: string, models: readonly ListedModel[]): z.infer<typeof modelReply> {
-  const listed = models.find(({ model }) => model.name === name)
+function modelFields(name: string, listed: ListedModel | undefined): z.infer<typeof modelReply> {
   return { id: name, object: 'model', created: 0, owned_by: listed?.model.provider ?? 'hybrid' }
 }
