@@ -50,9 +50,9 @@ export class Account {
     return this.#options.metrics
   }
 
-  /** Opens the receipt of a request that is about to be dispatched. */
-  open(request: ChatRequest, decision: Decision): OpenReceipt {
-    const { ledger, metrics, baseline, ledgerRequired, log } = this.#options
+  /** Opens the receipt of a request that is about to be dispatched; `baseline` is what it would have cost elsewhere. */
+  open(request: ChatRequest, decision: Decision, baseline = this.#options.baseline): OpenReceipt {
+    const { ledger, metrics, ledgerRequired, log } = this.#options
     if (ledgerRequired && ledger.failure !== '') {
       throw new GatewayError('ledger_unavailable', 'the ledger cannot be written, and ledger.required is true', {
         retryAfterSeconds: 5,

@@ -3,13 +3,12 @@ import { type GatewayError, toGatewayError } from '../core/errors.ts'
 import type { ModelCard } from '../core/model.ts'
 import { costOf } from '../core/price.ts'
 import type { ReplyPart } from '../core/reply.ts'
-import { type ChatRequest, estimatePromptTokens } from '../core/request.ts'
 import { noUsage, type Usage } from '../core/usage.ts'
 
 /** One call to one model, counted while it runs, so that it can be billed whatever becomes of it. */
 export class OpenAttempt {
   readonly model: ModelCard
-  readonly #request: ChatRequest
+  readonly #prompt: Usage
   readonly #startedAt: number
   readonly #now: () => number
   #reported: Usage | undefined
@@ -17,9 +16,9 @@ export class OpenAttempt {
   #characters = 0
   #closed: Attempt | undefined
 
-  constructor(model: ModelCard, request: ChatRequest, now: () => number) {
+  constructor(model: ModelCard, prompt: Usage, now: () => number) {
     this.model = model
-    this.#request = request
+    this.#prompt = prompt
     this.#now = now
     this.#startedAt = now()
   }
@@ -76,7 +75,7 @@ export class OpenAttempt {
     if (this.#complete && this.#reported !== undefined) return { usage: this.#reported, estimated: false }
     if (outcome === 'failed' && !this.#wasPaidFor(error)) return { usage: noUsage, estimated: false }
 
-    const reported = this.#reported ?? { ...noUsage, input: estimatePromptTokens(this.#request) }
+    const reported = this.#reported ?? this.#prompt
     const seen = Math.ceil(this.#characters / 4)
     return { usage: { ...reported, output: Math.max(reported.output, seen - reported.reasoning) }, estimated: true }
   }

@@ -61,8 +61,9 @@ export class OpenReceipt {
     this.firstContent()
   }
 
-  attempt(model: ModelCard): OpenAttempt {
-    const attempt = new OpenAttempt(model, this.#options.request, this.#options.now)
+  /** `prompt` is what the call reads as far as we can tell, until its server says so. */
+  attempt(model: ModelCard, prompt: Usage): OpenAttempt {
+    const attempt = new OpenAttempt(model, prompt, this.#options.now)
     this.#attempts.push(attempt)
     this.refresh()
     return attempt

@@ -12,6 +12,7 @@ export interface CachedReply {
   readonly provider: string
   readonly backend: Backend
   readonly choices: readonly ReplyChoice[]
+  /** Of its provider. What an equal request says in vain may be something else. */
   readonly warnings: readonly string[]
   readonly usage: Usage
   /** True where `usage` is our estimate. */

@@ -44,6 +44,9 @@ export function completionReader(): ReplyReader {
   })
 }
 
+/** As many as clients may ask for: what a broken server counts must not fill the memory. */
+const mostChoices = 128
+
 type ChoiceParts = (fields: Fields, choice: Choice, of: { readonly choice: number } | undefined) => readonly ReplyPart[]
 
 function choicesReader(partsOf: ChoiceParts): ReplyReader {
@@ -58,7 +61,7 @@ function choicesReader(partsOf: ChoiceParts): ReplyReader {
     read(chunk) {
       const parts: ReplyPart[] = []
       for (const fields of list(chunk.choices).filter(isRecord)) {
-        const index = count(fields.index)
+        const index = Math.min(count(fields.index), mostChoices - 1)
         const choice = choiceAt(index)
         parts.push(...partsOf(fields, choice, index === 0 ? undefined : { choice: index }))
         choice.reason = finishReasonOf(fields, choice) ?? choice.reason

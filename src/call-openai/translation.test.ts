@@ -429,3 +429,11 @@ for (const { name, chunks, expected } of replies) {
     assert.equal(reader.finish()?.reason, expected.some((part) => Object(part).id) ? 'tool-calls' : 'stop')
   })
 }
+
+test('a place among the replies that nobody asked for does not fill the memory', () => {
+  const reader = chatReader()
+  reader.read({ choices: [{ index: 1e6, delta: { content: 'x' }, finish_reason: 'stop' }] })
+  reader.end()
+  const finish = reader.finish()
+  assert.ok(finish?.type === 'finish' && (finish.reasons?.length ?? 1) <= 128)
+})

@@ -29,6 +29,17 @@ const cases: { name: string; messages: readonly Message[]; expected: string }[] 
     messages: [user(text('hello')), user(text('<system-reminder>x</system-reminder>'))],
     expected: 'hello',
   },
+  {
+    name: 'what stands before, between and behind reminders, and one that is not closed',
+    messages: [
+      user(
+        text(
+          'a<system-reminder>x<environment_context></system-reminder>b<environment_context>y</environment_context>c<system-reminder>d',
+        ),
+      ),
+    ],
+    expected: 'abc<system-reminder>d',
+  },
   { name: 'pieces as they stand', messages: [user(text('a '), text('< b'))], expected: 'a < b' },
   { name: 'whatever is there, without a user', messages: [{ role: 'system', content: [text('x')] }], expected: 'x' },
 ]
@@ -60,4 +71,10 @@ test('the estimate counts what is sent beside the text', () => {
   const parameters = { type: 'object', description: 'y'.repeat(4000) }
   assert.ok(estimatePromptTokens(chat('', { tools: [{ type: 'function', name: 'f', parameters }] })) > 1000)
   assert.ok(estimatePromptTokens(chat('', { messages: [user(text('hi')), results] })) > 10)
+})
+
+test('reminders that are never closed do not cost their square', () => {
+  const opened = '<system-reminder>'.repeat(200_000)
+  // By the square, this takes minutes.
+  assert.equal(scoredText(chat('', { messages: [user(text(opened))] })), opened)
 })

@@ -141,7 +141,7 @@ function estimatePart(part: ContentPart): number {
 }
 
 /** What coding agents put into the user's turn, and the user did not say. */
-const reminders = /<(system-reminder|local-command-stdout|environment_context)>[\s\S]*?<\/\1>/g
+const reminders = /<(system-reminder|local-command-stdout|environment_context)>/g
 
 /** The text that the router scores: the last thing the user said, not system prompt, tool output or earlier turns. */
 export function scoredText(request: ChatRequest): string {
@@ -156,7 +156,25 @@ export function scoredText(request: ChatRequest): string {
 
 function spoken({ content }: Message): string {
   const texts = content.filter(isText).map(({ text }: TextPart) => text)
-  return texts.map((text) => (text.includes('<') ? text.replaceAll(reminders, '') : text)).join('')
+  return texts.map((text) => (text.includes('<') ? withoutReminders(text) : text)).join('')
+}
+
+/** By hand: one expression for a whole reminder would search to the end of the text for each that is never closed. */
+function withoutReminders(text: string): string {
+  const unclosed = new Set<string>()
+  let kept = ''
+  let from = 0
+  for (const { index, 0: opening, 1: name = '' } of text.matchAll(reminders)) {
+    if (index < from || unclosed.has(name)) continue
+    const closing = `</${name}>`
+    const end = text.indexOf(closing, index + opening.length)
+    if (end === -1) unclosed.add(name)
+    else {
+      kept += text.slice(from, index)
+      from = end + closing.length
+    }
+  }
+  return kept + text.slice(from)
 }
 
 /** True while the model waits for nothing but the results of its own tools: the last word answers its calls. */

@@ -200,6 +200,16 @@ describe('the cache', () => {
     })
   }
 
+  test('tells each of what it said in vain itself', async () => {
+    await withGateway({}, async ({ post }) => {
+      const warningOf = async (extra: object) =>
+        (await post('/api/v1/chat', { prompt: 'hello', ...extra })).headers['x-hybrid-warning']
+      assert.match(String(await warningOf({ color: 'red' })), /ignored: color$/)
+      assert.equal(await warningOf({}), undefined)
+      assert.match(String(await warningOf({ size: 5 })), /ignored: size$/)
+    })
+  })
+
   test('concurrent equal requests ask a model once', async () => {
     const config = { providers: { echo: { kind: 'echo', delay_ms: 5 } } }
     await withGateway({ config }, async ({ house }) => {
@@ -275,6 +285,18 @@ test('each model is charged with what was spent at it', async () => {
     const { by_model } = await house.account.statistics(0)
     assert.deepEqual([by_model.first?.requests, by_model.first?.cost], [0, 2e-6])
     assert.deepEqual([by_model.second?.requests, by_model.second?.cost], [1, 18e-6])
+  })
+})
+
+test('several replies that are cut read the prompt several times', async () => {
+  const config = {
+    providers: { flaky: { kind: 'echo', fail_with: 'upstream_failed', fail_after_words: 1 } },
+    models: { first: { provider: 'flaky', id: 'x', max_complexity: 1, price: paid } },
+  }
+  await withGateway({ config }, async ({ house }) => {
+    await assert.rejects(endOf(house.answer({ ...ask('eight 88 characters here'), choices: 3 }, quiet())))
+    const row = await house.account.find('eight 88 characters here')
+    assert.deepEqual([row?.status, row?.estimated, row?.usage.input], ['failed', true, 3 * 6])
   })
 })
 

@@ -56,7 +56,8 @@ export async function* answer(request: ChatRequest, rooms: Rooms, client: AbortS
     if ('reply' in recall) {
       const { reply } = recall
       receipt.recalled(reply)
-      const { model, backend, warnings, usage: promptUsage } = reply
+      const { model, backend, usage: promptUsage } = reply
+      const warnings = [...(request.dropped ?? []), ...reply.warnings]
       const { reasoning, degraded } = receipt
       yield {
         type: 'start',

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { test } from 'node:test'
 import { card, chat, collect, never } from '../../test/fixtures/stand-ins/calls.ts'
 import { GatewayError } from '../core/errors.ts'
@@ -85,4 +86,57 @@ test('one that fails ends them all', async () => {
   assert.ok(reply.error instanceof GatewayError)
   assert.equal(reply.finish, undefined)
   assert.equal(state.ended, 3)
+})
+
+test('a reply that stops without its end was cut, and is no reply', async () => {
+  const provider: OpenProvider = {
+    ...double().provider,
+    async *send({ request }): AsyncGenerator<ReplyPart> {
+      yield { type: 'text-delta', text: 'x' }
+      if (request.seed === 7) yield { type: 'finish', reason: 'stop', usage: noUsage }
+    },
+  }
+  const reply = await collect(
+    sendChoices(provider, { request: chat('hi', { choices: 2, seed: 7 }), model: card() }, never),
+  )
+  assert.ok(reply.error instanceof GatewayError)
+  assert.equal(reply.error.code, 'upstream_cut')
+})
+
+test('what has been used so far holds the prompt of those that have not said anything yet', async () => {
+  const provider: OpenProvider = {
+    ...double().provider,
+    async *send({ request }): AsyncGenerator<ReplyPart> {
+      if (request.seed === 0) yield { type: 'usage', usage: { ...noUsage, input: 100 } }
+      yield { type: 'finish', reason: 'stop', usage: undefined }
+    },
+  }
+  const request = chat('x'.repeat(40), { choices: 3, seed: 0 })
+  const { parts } = await collect(sendChoices(provider, { request, model: card() }, never))
+  const used = parts.flatMap((part) => (part.type === 'usage' ? [part.usage.input] : []))
+  assert.deepEqual(used, [100 + 10 + 10])
+})
+
+test('who leaves is not told of a reply that fails after that', async (context) => {
+  const unseen: unknown[] = []
+  const note = (reason: unknown) => unseen.push(reason)
+  process.on('unhandledRejection', note)
+  context.after(() => process.off('unhandledRejection', note))
+  const controller = new AbortController()
+  const provider: OpenProvider = {
+    ...double().provider,
+    async *send(_call, signal): AsyncGenerator<ReplyPart> {
+      yield { type: 'text-delta', text: 'x' }
+      await once(signal, 'abort')
+      throw new GatewayError('cancelled', 'gone')
+    },
+  }
+  const call = { request: chat('hi', { choices: 2 }), model: card() }
+  const reply = sendChoices(provider, call, controller.signal)[Symbol.asyncIterator]()
+  await reply.next()
+  controller.abort()
+  await reply.return?.()
+  // Rejections that nobody looks at are told of once all microtasks are done.
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual(unseen, [])
 })

@@ -1,5 +1,6 @@
+import { GatewayError } from '../core/errors.ts'
 import type { FinishReason, ReplyPart } from '../core/reply.ts'
-import type { ChatRequest } from '../core/request.ts'
+import { type ChatRequest, estimatePromptTokens } from '../core/request.ts'
 import { noUsage, type Usage } from '../core/usage.ts'
 import type { OpenProvider, ProviderCall } from '../providers/provider.ts'
 
@@ -9,16 +10,18 @@ import type { OpenProvider, ProviderCall } from '../providers/provider.ts'
  */
 export function sendChoices(provider: OpenProvider, call: ProviderCall, signal: AbortSignal): AsyncIterable<ReplyPart> {
   const { request, model } = call
-  const count = request.choices ?? 1
-  if (count <= 1 || passesThrough(call)) return provider.send(call, signal)
+  const count = timesSent(call)
+  if (count === 1) return provider.send(call, signal)
   const replies = Array.from({ length: count }, (_, choice) =>
     provider.send({ request: single(request, choice), model }, signal),
   )
-  return merge(replies)
+  return merge(replies, call)
 }
 
-function passesThrough({ request, model }: ProviderCall): boolean {
-  return request.client !== undefined && model.dialects.includes(request.dialect)
+/** How often the model reads the prompt. */
+export function timesSent({ request, model }: ProviderCall): number {
+  const passesThrough = request.client !== undefined && model.dialects.includes(request.dialect)
+  return passesThrough ? 1 : Math.max(1, request.choices ?? 1)
 }
 
 /** Equal seeds would give equal replies. */
@@ -32,17 +35,24 @@ interface Running {
   readonly iterator: AsyncIterator<ReplyPart>
 }
 
-async function* merge(replies: readonly AsyncIterable<ReplyPart>[]): AsyncGenerator<ReplyPart> {
+async function* merge(
+  replies: readonly AsyncIterable<ReplyPart>[],
+  { request, model }: ProviderCall,
+): AsyncGenerator<ReplyPart> {
   const running: Running[] = replies.map((reply, choice) => ({ choice, iterator: reply[Symbol.asyncIterator]() }))
   const pending = new Map(running.map((one) => [one, next(one)]))
   const usages: (Usage | undefined)[] = replies.map(() => undefined)
-  const reasons: FinishReason[] = replies.map(() => 'stop')
+  const reasons: (FinishReason | undefined)[] = replies.map(() => undefined)
+  const prompt = { ...noUsage, input: estimatePromptTokens(request) }
   let counted = true
 
   try {
     while (pending.size > 0) {
       const { one, result } = await Promise.race(pending.values())
       if (result.done) {
+        if (reasons[one.choice] === undefined) {
+          throw new GatewayError('upstream_cut', `${model.name} ended one of its replies before it was complete`)
+        }
         pending.delete(one)
         continue
       }
@@ -57,7 +67,8 @@ async function* merge(replies: readonly AsyncIterable<ReplyPart>[]): AsyncGenera
           break
         case 'usage':
           usages[choice] = part.usage
-          yield { type: 'usage', usage: sum(usages) }
+          // Those that have not said anything yet read the prompt, too.
+          yield { type: 'usage', usage: sum(usages.map((usage) => usage ?? prompt)) }
           break
         case 'warning':
           if (choice === 0) yield part
@@ -72,14 +83,18 @@ async function* merge(replies: readonly AsyncIterable<ReplyPart>[]): AsyncGenera
           yield { ...part, choice }
       }
     }
-    yield { type: 'finish', reason: reasons[0] ?? 'stop', reasons, usage: counted ? sum(usages) : undefined }
+    const all = reasons.map((reason) => reason ?? 'stop')
+    yield { type: 'finish', reason: all[0] ?? 'stop', reasons: all, usage: counted ? sum(usages) : undefined }
   } finally {
     for (const { iterator } of pending.keys()) void Promise.resolve(iterator.return?.()).catch(() => {})
   }
 }
 
-async function next(one: Running) {
-  return { one, result: await one.iterator.next() }
+function next(one: Running) {
+  const step = one.iterator.next().then((result) => ({ one, result }))
+  // One that fails after the consumer has left is looked at by nobody, and would end the process.
+  step.catch(() => {})
+  return step
 }
 
 function sum(usages: readonly (Usage | undefined)[]): Usage {

@@ -27,6 +27,11 @@ export function startDeadline(parent: AbortSignal, seconds: number): Deadline {
   }
 }
 
+/** Our own time limit is a failure of the call; a client that is gone, or our own stopping, is none. */
+export function isTimeout(error: unknown): boolean {
+  return error instanceof GatewayError && error.code === 'upstream_timeout'
+}
+
 /** Why the work was stopped, when it was stopped from our side; else the error itself. */
 export function reasonOf(error: unknown, signal: AbortSignal): unknown {
   if (!signal.aborted) return error

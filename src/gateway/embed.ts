@@ -8,12 +8,14 @@ import { type ChatRequest, estimatePromptTokens } from '../core/request.ts'
 import { noUsage } from '../core/usage.ts'
 import { resolveModel } from '../router/resolve-model.ts'
 import type { Rooms } from './answer.ts'
-import { reasonOf, startDeadline } from './deadline.ts'
+import { isTimeout, reasonOf, startDeadline } from './deadline.ts'
 
 export interface Embedded {
   readonly vectors: EmbeddingReply['vectors']
   /** The configured name of the model that made them. */
   readonly model: string
+  /** What the provider could not do, in words for the caller. */
+  readonly warnings: readonly string[]
   readonly receipt: Receipt
 }
 
@@ -24,20 +26,21 @@ export interface Embedded {
 export async function embed(request: EmbeddingRequest, rooms: Rooms, client: AbortSignal): Promise<Embedded> {
   const model = choose(request, rooms)
   const stand = standIn(request)
-  const receipt = rooms.account.open(stand, decisionFor(model, stand))
+  // What chats are compared with makes no vectors: these were not saved by routing.
+  const receipt = rooms.account.open(stand, decisionFor(model, stand), model)
   const { signal, clear } = startDeadline(client, rooms.answerTimeoutSeconds)
   try {
     const provider = rooms.providers.get(model.provider)
     if (provider?.embed === undefined) throw noEmbeddings(model)
-    const attempt = receipt.attempt(model)
+    const attempt = receipt.attempt(model, estimate(stand))
     try {
-      const { vectors, usage } = await provider.embed({ request, model }, signal)
-      attempt.saw({ type: 'finish', reason: 'stop', usage: usage ?? estimate(stand) })
+      const { vectors, usage, warnings } = await provider.embed({ request, model }, signal)
+      attempt.saw({ type: 'finish', reason: 'stop', usage })
       attempt.answered()
-      return { vectors, model: model.name, receipt: receipt.answered() }
+      return { vectors, model: model.name, warnings, receipt: receipt.answered() }
     } catch (error) {
       const reason = reasonOf(error, signal)
-      if (!signal.aborted) attempt.failed(reason)
+      if (!signal.aborted || isTimeout(reason)) attempt.failed(reason)
       throw toGatewayError(reason)
     }
   } catch (error) {
@@ -58,11 +61,12 @@ function choose({ model: name }: EmbeddingRequest, { models, policy, availabilit
     .sort((a, b) => Number(a.backend === 'cloud') - Number(b.backend === 'cloud'))
   const present = able.find((model) => availability.of(model).available)
   if (present !== undefined) return present
+  if (able.length === 0) {
+    const message = 'no model that makes embeddings is configured: give one capabilities: [embeddings]'
+    throw new GatewayError('unsupported', message, { field: 'model' })
+  }
   const reasons = able.map((model) => `${model.name}: ${availability.of(model).reason}`).join('; ')
-  const message =
-    able.length === 0
-      ? 'no model that makes embeddings is configured: give one capabilities: [embeddings]'
-      : `no model can make embeddings at the moment (${reasons})`
+  const message = `no model can make embeddings at the moment (${reasons})`
   throw new GatewayError('no_model_available', message, { field: 'model', retryAfterSeconds: 5 })
 }
 

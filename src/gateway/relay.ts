@@ -8,8 +8,8 @@ import type { ContentDelta, ReplyPart } from '../core/reply.ts'
 import { type ChatRequest, estimatePromptTokens } from '../core/request.ts'
 import { noUsage, type Usage } from '../core/usage.ts'
 import type { OpenProvider } from '../providers/provider.ts'
-import { sendChoices } from './choices.ts'
-import { reasonOf } from './deadline.ts'
+import { sendChoices, timesSent } from './choices.ts'
+import { isTimeout, reasonOf } from './deadline.ts'
 import { type HeldReply, holdUntilContent } from './hold.ts'
 import { pinVolatilePrefix } from './volatile-prefix.ts'
 
@@ -49,15 +49,16 @@ export async function* relay(options: RelayOptions): AsyncGenerator<RelayPart> {
     const provider = providers.get(model.provider)
     if (provider === undefined) throw new Error(`model ${model.name} has no open provider`)
 
-    const attempt = receipt.attempt(model)
     const sent = model.backend === 'local' ? pinVolatilePrefix(request) : request
+    const times = timesSent({ request: sent, model })
+    const prompt = { ...noUsage, input: times * estimatePromptTokens(request) }
+    const attempt = receipt.attempt(model, prompt)
     const reply = counted(sendChoices(provider, { request: sent, model }, signal), (part) => attempt.saw(part))
     let held: HeldReply
     try {
       held = await holdUntilContent(reply)
     } catch (error) {
       failure = reasonOf(error, signal)
-      // Our own time limit is a failure of the call; a client that is gone, or our own stopping, is none.
       if (!signal.aborted || isTimeout(failure)) attempt.failed(failure)
       if (signal.aborted) throw failure
       const { code, message, retryable } = toGatewayError(failure)
@@ -77,11 +78,11 @@ export async function* relay(options: RelayOptions): AsyncGenerator<RelayPart> {
       model,
       warnings: [...(request.dropped ?? []), ...held.warnings],
       native: held.opened,
-      promptUsage: held.usage ?? { ...noUsage, input: estimatePromptTokens(request) },
+      promptUsage: held.usage ?? prompt,
     }
 
     try {
-      yield* passOn(model, held, request)
+      yield* passOn(model, held, prompt)
     } catch (error) {
       const reason = reasonOf(error, signal)
       if (!signal.aborted || isTimeout(reason)) attempt.failed(reason)
@@ -93,17 +94,13 @@ export async function* relay(options: RelayOptions): AsyncGenerator<RelayPart> {
   throw failure
 }
 
-function isTimeout(error: unknown): boolean {
-  return error instanceof GatewayError && error.code === 'upstream_timeout'
-}
-
 function refusal({ refusal }: Decision, explainNone: () => string): GatewayError {
   if (refusal === undefined) return new GatewayError('no_model_available', explainNone(), { retryAfterSeconds: 5 })
   const { code, message, field } = refusal
   return new GatewayError(code, message, { field, ...(code === 'no_model_available' && { retryAfterSeconds: 5 }) })
 }
 
-async function* passOn(model: ModelCard, held: HeldReply, request: ChatRequest): AsyncGenerator<RelayPart> {
+async function* passOn(model: ModelCard, held: HeldReply, prompt: Usage): AsyncGenerator<RelayPart> {
   const message = new MessageBuilder()
   let whole = true
   for await (const part of held.parts) {
@@ -121,14 +118,14 @@ async function* passOn(model: ModelCard, held: HeldReply, request: ChatRequest):
       case 'opened':
         break
       case 'finish': {
-        const estimate = { ...noUsage, input: estimatePromptTokens(request), output: Math.ceil(message.characters / 4) }
+        const estimate = { ...prompt, output: Math.ceil(message.characters / 4) }
         const { name, provider, backend } = model
         const reply: CachedReply = {
           model: name,
           provider,
           backend,
           choices: message.finish(part),
-          warnings: [...(request.dropped ?? []), ...held.warnings],
+          warnings: held.warnings,
           usage: part.usage ?? estimate,
           estimated: part.usage === undefined,
         }

@@ -1,6 +1,7 @@
 import { toDollars } from '../core/price.ts'
 import type { Receipt } from '../core/receipt.ts'
 import type { AnswerHead } from '../gateway/answer-part.ts'
+import type { Embedded } from '../gateway/embed.ts'
 
 /** What happened, told without touching the body. */
 export function answerHeaders(head: AnswerHead): Record<string, string> {
@@ -11,8 +12,12 @@ export function answerHeaders(head: AnswerHead): Record<string, string> {
     'x-hybrid-cached': String(head.cache === 'hit' || head.cache === 'coalesced'),
     'x-hybrid-degraded': String(head.degraded),
     'x-hybrid-reasoning': headerText(head.reasoning),
-    ...(head.warnings.length === 0 ? {} : { 'x-hybrid-warning': headerText(head.warnings.join('; ')) }),
+    ...warningHeader(head.warnings),
   }
+}
+
+function warningHeader(warnings: readonly string[]): Record<string, string> {
+  return warnings.length === 0 ? {} : { 'x-hybrid-warning': headerText(warnings.join('; ')) }
 }
 
 /** Known only once the answer is complete, so it is a header of whole answers alone. */
@@ -21,8 +26,9 @@ export function costHeader({ cost }: Receipt): Record<string, string> {
 }
 
 /** The same for vectors. */
-export function embeddingHeaders(model: string, receipt: Receipt): Record<string, string> {
-  return { 'x-hybrid-model': model, 'x-hybrid-backend': receipt.backend, ...costHeader(receipt) }
+export function embeddingHeaders({ model, receipt, warnings }: Embedded): Record<string, string> {
+  const { backend } = receipt
+  return { 'x-hybrid-model': model, 'x-hybrid-backend': backend, ...warningHeader(warnings), ...costHeader(receipt) }
 }
 
 /** Header values are printable ASCII, and short. */

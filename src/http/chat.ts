@@ -76,12 +76,18 @@ function sendEarly(whole: Promise<WholeAnswer>, { chatRequest, dialect, options,
   return reply.header('content-type', 'application/json; charset=utf-8').send(Readable.from(body()))
 }
 
-/** A controller that aborts when the client is gone or the gateway stops. */
+/**
+ * A controller that aborts when the client is gone or the gateway stops. Throws `cancelled` for a client that is gone
+ * already, as it may be while its body is unpacked: it closes no second time.
+ */
 export function hangUpOf(
   { raw: request }: FastifyRequest,
   { raw }: FastifyReply,
   stopping: AbortSignal,
 ): AbortController {
+  if (raw.destroyed || (request.destroyed && !request.complete)) {
+    throw new GatewayError('cancelled', 'the client hung up before its request could be looked at')
+  }
   const controller = new AbortController()
   const stop = () =>
     controller.abort(new GatewayError('shutting_down', 'the gateway is stopping', { retryAfterSeconds: 5 }))
@@ -91,7 +97,6 @@ export function hangUpOf(
     stopping.removeEventListener('abort', stop)
     if (!raw.writableFinished) controller.abort()
   })
-  if (request.destroyed && !request.complete) controller.abort()
   return controller
 }
 
@@ -192,11 +197,17 @@ async function stream(
     }
   }
 
+  const body = Readable.from(frames())
+  // Where the client leaves before the first frame is asked for, `frames` never runs, and neither does its `finally`.
+  body.once('close', () => {
+    controller.abort()
+    parts.return(undefined).catch(() => {})
+  })
   return reply
     .header('content-type', writer.contentType)
     .header('cache-control', 'no-cache')
     .header('x-accel-buffering', 'no')
-    .send(Readable.from(frames()))
+    .send(body)
 }
 
 /** The value, or `late` when it takes longer; the promise goes on. */

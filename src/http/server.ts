@@ -6,7 +6,8 @@ import type { EmbeddingRequest } from '../core/embedding.ts'
 import { GatewayError, toGatewayError } from '../core/errors.ts'
 import type { Availability, ModelCard } from '../core/model.ts'
 import type { ChatRequest } from '../core/request.ts'
-import type { Dialect, EmbeddingAnswer, InfoContext, RequestHead, Route } from '../dialects/dialect.ts'
+import type { Dialect, InfoContext, RequestHead, Route } from '../dialects/dialect.ts'
+import type { Embedded } from '../gateway/embed.ts'
 import { embeddingHeaders } from './answer-headers.ts'
 import { type AnswerFunction, chat, hangUpOf } from './chat.ts'
 import { addCors } from './cors.ts'
@@ -37,7 +38,7 @@ export interface ServerOptions {
   readonly dialects: readonly Dialect[]
   readonly answer: AnswerFunction
   readonly route: (request: ChatRequest) => Decision
-  readonly embed: (request: EmbeddingRequest, signal: AbortSignal) => Promise<Omit<EmbeddingAnswer, 'request'>>
+  readonly embed: (request: EmbeddingRequest, signal: AbortSignal) => Promise<Embedded>
   /** Size of the prompt in tokens, as the model that would answer counts it. */
   readonly countTokens: (request: ChatRequest, signal: AbortSignal) => Promise<number>
   readonly account: Account
@@ -193,7 +194,7 @@ export function createServer(options: ServerOptions): Server {
       case 'embed': {
         const asked = route.embed(request.body, headOf(request))
         const answer = await options.embed(asked, hangUp(request, reply))
-        reply.headers(embeddingHeaders(answer.model, answer.receipt))
+        reply.headers(embeddingHeaders(answer))
         return route.vectors({ ...answer, request: asked })
       }
       default:

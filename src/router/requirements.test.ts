@@ -7,6 +7,7 @@ import type { Price } from '../core/price.ts'
 import type { ChatRequest } from '../core/request.ts'
 import type { Facts } from '../signals/signal.ts'
 import { type Catalog, decide, type RouterPolicy } from './decide.ts'
+import { lookUp } from './resolve-model.ts'
 
 const paid: Price = {
   known: true,
@@ -189,6 +190,14 @@ describe('a model that the caller named', () => {
   for (const written of ['auto', 'hybrid/auto', 'auto:latest', 'anything']) {
     test(`${written} routes`, () => assert.equal(run({ model: written }).pinned, false))
   }
+  test('is not taken for another by an alias for everything', () => {
+    const aliases = { '*': 'small' }
+    for (const written of ['auto', 'auto:latest', 'hybrid/auto']) assert.equal(lookUp(written, all, aliases), 'auto')
+    for (const written of ['claude', 'claude:latest']) assert.equal(lookUp(written, all, aliases), claude)
+    assert.equal(lookUp('whatever', all, aliases), small)
+    assert.equal(lookUp('auto', all, { auto: 'small' }), small)
+  })
+
   test('is unknown otherwise', () => {
     assert.throws(() => run({ model: 'gpt-3' }), /model 'gpt-3' is not configured; the known ones are: auto, small/)
   })

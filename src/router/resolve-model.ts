@@ -25,7 +25,7 @@ export function lookUp(
   models: readonly ModelCard[],
   aliases: ModelAliases,
 ): ModelCard | 'auto' | undefined {
-  return models.find((model) => model.name === name) ?? find(aliasOf(name, aliases) ?? name, models)
+  return models.find((model) => model.name === name) ?? find(aliasOf(name, models, aliases) ?? name, models)
 }
 
 function find(name: string, models: readonly ModelCard[]): ModelCard | 'auto' | undefined {
@@ -39,13 +39,20 @@ function find(name: string, models: readonly ModelCard[]): ModelCard | 'auto' | 
 
 /** The name as it came first, then without what clients add to it. */
 function formsOf(name: string): readonly string[] {
-  const plain = name.replace(/^hybrid\//, '').replace(/:latest$/, '')
+  const plain = plainOf(name)
   const undated = plain.replace(/-(20\d{6}|latest)$/, '')
   return [...new Set([name, plain, undated])]
 }
 
-function aliasOf(name: string, aliases: ModelAliases): string | undefined {
-  const entry = Object.entries(aliases).find(([pattern]) => fits(name, pattern))
+function plainOf(name: string): string {
+  return name.replace(/^hybrid\//, '').replace(/:latest$/, '')
+}
+
+/** A pattern, as `*` for everything unknown, takes none of the names that the gateway itself lists. */
+function aliasOf(name: string, models: readonly ModelCard[], aliases: ModelAliases): string | undefined {
+  const plain = plainOf(name)
+  const listed = plain === 'auto' || models.some((model) => model.name === plain)
+  const entry = Object.entries(aliases).find(([pattern]) => name === pattern || (!listed && fits(name, pattern)))
   return entry?.[1]
 }
 

@@ -18,8 +18,8 @@ interface OllamaModel {
   readonly reason: string
 }
 
-/** Nobody knows when a model of a vendor was made, and no two lists shall differ in it. */
-const modifiedAt = '1970-01-01T00:00:00Z'
+/** When the gateway began: clients show it, and 1970 looks like a mistake. */
+const modifiedAt = new Date().toISOString()
 
 /** Models do not leave the memory of somebody else's server at a time that we knew. */
 const expiresAt = '2099-12-31T23:59:59Z'

@@ -64,7 +64,7 @@ export function statusError(identity: UpstreamIdentity, reply: FailedReply): Gat
   if (status === 429) return upstreamError(identity, 'upstream_rate_limited', said, later)
   if (status === 503 || status === 529) return upstreamError(identity, 'upstream_overloaded', said, later)
   // The request was fine: the model, or the whole address, is not there. Another model may do.
-  if (status === 404 || status === 405) {
+  if ((status === 404 || status === 405) && !namesOther(message)) {
     return upstreamError(identity, 'model_unavailable', `${said}: check the model's id and the address`, told)
   }
   if (status >= 400 && status < 500) return upstreamError(identity, 'upstream_rejected', said, told)
@@ -140,6 +140,12 @@ function saysTooLong(message: string): boolean {
   return /prompt is too long|context.?length|maximum context|context window|exceeds? the (available )?context/i.test(
     message,
   )
+}
+
+/** A file, or an earlier reply, that the request names and its vendor does not have: no fault of the model. */
+function namesOther(message: string): boolean {
+  const other = /\b(file|response|conversation|container|item|prompt|skill)\b/i
+  return other.test(message) && /not found|no such|not exist/i.test(message) && !/\bmodel\b/i.test(message)
 }
 
 function retryAfter(headers: HeaderValues): number | undefined {

@@ -1,170 +1,128 @@
-"""The features of the anthropic package against a gateway; see features.py."""
+"""The anthropic package, call by call; see driver.py."""
 
-import asyncio
-import uuid
+from typing import Any, Literal
 
 import anthropic
-from features import (
-    ADDRESS,
-    IMAGE,
-    IMAGE_SEEN,
-    KEY,
-    LONG_PROMPT,
-    MODEL,
-    QUESTION,
-    SEES_IMAGES,
-    SUNNY,
-    WEATHER_DESCRIPTION,
-    WEATHER_QUESTION,
-    WEATHER_SCHEMA,
-    Capital,
-    asks_for_weather,
-    heard,
-    refused,
-    run_all,
-    tell,
-)
-
-client = anthropic.Anthropic(base_url=ADDRESS, api_key=KEY, max_retries=0)
-
-WEATHER = {"name": "weather", "description": WEATHER_DESCRIPTION, "input_schema": WEATHER_SCHEMA}
+from driver import in_thread, serve
+from pydantic import BaseModel, ConfigDict
 
 
-def says(text: str) -> list[dict]:
-    return [{"role": "user", "content": text}]
+class Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    city: Literal["Paris", "Rome"]
+    capital: bool
 
 
-def text_of(message: anthropic.types.Message) -> str:
+def options(place: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "base_url": place["url"],
+        "api_key": place["key"],
+        "default_headers": place["headers"],
+        "max_retries": 0,
+    }
+
+
+def asking(place: dict[str, Any], content: Any) -> dict[str, Any]:
+    messages = [{"role": "user", "content": content}]
+    return {"model": place["model"], "max_tokens": place["maxTokens"], "messages": messages}
+
+
+def weather(place: dict[str, Any]) -> dict[str, Any]:
+    tool = place["weather"]
+    return {"name": tool["name"], "description": tool["description"], "input_schema": tool["schema"]}
+
+
+def text_of(message: Any) -> str:
     return "".join(block.text for block in message.content if block.type == "text")
 
 
-def plain() -> str:
-    message = client.messages.create(model=MODEL, messages=says(QUESTION), max_tokens=40)
-    heard(text_of(message))
-    assert message.usage.output_tokens > 0 and message.stop_reason in ("end_turn", "max_tokens"), message
-    assert MODEL in [model.id for model in client.models.list()]
-    assert client.messages.count_tokens(model=MODEL, messages=says(QUESTION)).input_tokens > 0
-    return "yes"
+def called(message: Any) -> list[dict[str, Any]]:
+    return [{"name": block.name, "arguments": block.input} for block in message.content if block.type == "tool_use"]
 
 
-def stream() -> str:
-    with client.messages.stream(model=MODEL, messages=says(QUESTION), max_tokens=40) as events:
-        texts = list(events.text_stream)
-        message = events.get_final_message()
-    assert len(texts) > 1, texts
-    heard("".join(texts))
-    assert "".join(texts) == text_of(message)
-    assert message.usage.input_tokens + (message.usage.cache_read_input_tokens or 0) > 0
-    assert message.usage.output_tokens > 0, message.usage
-    return "yes"
+def plain(place: dict[str, Any], text: str) -> str:
+    with anthropic.Anthropic(**options(place)) as client:
+        return text_of(client.messages.create(**asking(place, text)))
 
 
-def tools() -> str:
-    message = client.messages.create(
-        model=MODEL,
-        messages=says(WEATHER_QUESTION),
-        max_tokens=60,
-        tools=[WEATHER],
-        tool_choice={"type": "tool", "name": "weather"},
-    )
-    calls = [block for block in message.content if block.type == "tool_use"]
-    assert len(calls) == 1 and calls[0].id and message.stop_reason == "tool_use", message
-    asks_for_weather(calls[0].name, calls[0].input)
-    return "yes"
+def stream(place: dict[str, Any], text: str) -> list[str]:
+    with anthropic.Anthropic(**options(place)) as client, client.messages.stream(**asking(place, text)) as events:
+        return list(events.text_stream)
 
 
-def tool_loop() -> str:
-    """Streamed, as agents do it."""
-    messages = says(WEATHER_QUESTION)
-    called = 0
-    for choice in ("any", "auto", "none"):
-        with client.messages.stream(
-            model=MODEL, messages=messages, tools=[WEATHER], tool_choice={"type": choice}, max_tokens=60
-        ) as events:
-            message = events.get_final_message()
-        calls = [block for block in message.content if block.type == "tool_use"]
-        if not calls:
-            break
-        results = []
-        for call in calls:
-            asks_for_weather(call.name, call.input)
-            called += 1
-            results.append({"type": "tool_result", "tool_use_id": call.id, "content": SUNNY})
-        messages += [{"role": "assistant", "content": message.content}, {"role": "user", "content": results}]
-    assert called > 0 and not calls and text_of(message), message
-    return "yes"
-
-
-def json_schema() -> str:
-    message = client.messages.parse(model=MODEL, messages=says(QUESTION), output_format=Capital, max_tokens=100)
-    assert isinstance(message.parsed_output, Capital), message
-    return "yes"
-
-
-def image() -> str:
-    source = {"type": "base64", "media_type": "image/png", "data": IMAGE}
-    content = [{"type": "image", "source": source}, {"type": "text", "text": "What is this?"}]
-    try:
+def tools(place: dict[str, Any], text: str) -> list[dict[str, Any]]:
+    with anthropic.Anthropic(**options(place)) as client:
         message = client.messages.create(
-            model=MODEL, messages=[{"role": "user", "content": content}], max_tokens=40
+            **asking(place, text), tools=[weather(place)], tool_choice={"type": "any"}
         )
-    except anthropic.BadRequestError as error:
-        assert not SEES_IMAGES, error
-        return refused(error, "image")
-    assert IMAGE_SEEN in text_of(message), message
-    return "yes"
+        return called(message)
 
 
-def error() -> str:
-    def fails(kind: type[anthropic.APIStatusError], status: int, named: str, **options: object) -> None:
-        caller = client.with_options(api_key=options.pop("api_key", KEY))
-        request = {"model": MODEL, "messages": says(QUESTION), "max_tokens": 40, **options}
-        try:
-            caller.messages.create(**request)
-        except kind as failure:
-            assert failure.status_code == status and failure.request_id, failure
-            assert failure.body["error"]["type"] == named, failure.body
-            return
-        raise AssertionError(f"no {kind.__name__}")
+def tool_loop(place: dict[str, Any], text: str) -> dict[str, Any]:
+    """Streamed, as agents do it."""
+    body = asking(place, text)
+    calls: list[dict[str, Any]] = []
+    choice = "any" if place["firstChoice"] == "required" else "auto"
+    with anthropic.Anthropic(**options(place)) as client:
+        for _ in range(place["mostTurns"]):
+            with client.messages.stream(**body, tools=[weather(place)], tool_choice={"type": choice}) as events:
+                message = events.get_final_message()
+            if not called(message):
+                return {"calls": calls, "text": text_of(message)}
+            calls += called(message)
+            results = [
+                {"type": "tool_result", "tool_use_id": block.id, "content": place["weather"]["result"]}
+                for block in message.content
+                if block.type == "tool_use"
+            ]
+            body["messages"] += [
+                {"role": "assistant", "content": message.content},
+                {"role": "user", "content": results},
+            ]
+            choice = "auto"
+    return {"calls": calls, "text": ""}
 
-    fails(anthropic.NotFoundError, 404, "not_found_error", model="nobody")
-    fails(anthropic.BadRequestError, 400, "invalid_request_error", temperature="hot")
-    fails(anthropic.AuthenticationError, 401, "authentication_error", api_key=f"{KEY}-wrong")
-    return "yes"
+
+def json_schema(place: dict[str, Any], text: str) -> dict[str, Any] | None:
+    with anthropic.Anthropic(**options(place)) as client:
+        parsed = client.messages.parse(**asking(place, text), output_format=Answer).parsed_output
+        return None if parsed is None else parsed.model_dump()
 
 
-async def cancel() -> str:
-    """One request after its first chunk, one before its answer."""
-    async with anthropic.AsyncAnthropic(base_url=ADDRESS, api_key=KEY, max_retries=0) as caller:
-        ask = {"model": MODEL, "messages": says(LONG_PROMPT), "max_tokens": 1000}
+def image(place: dict[str, Any], text: str) -> str:
+    source = {"type": "base64", "media_type": "image/png", "data": place["pixel"]}
+    with anthropic.Anthropic(**options(place)) as client:
+        body = asking(place, [{"type": "image", "source": source}, {"type": "text", "text": text}])
+        return text_of(client.messages.create(**body))
 
-        streamed = str(uuid.uuid4())
-        async with caller.messages.stream(**ask, extra_headers={"x-request-id": streamed}) as events:
+
+def bad_field(place: dict[str, Any], text: str) -> None:
+    with anthropic.Anthropic(**options(place)) as client:
+        client.messages.create(**asking(place, text), extra_body={"top_p": 5})
+
+
+async def abort_stream(place: dict[str, Any], text: str) -> None:
+    async with anthropic.AsyncAnthropic(**options(place)) as client:
+        async with client.messages.stream(**asking(place, text)) as events:
             async for _ in events.text_stream:
                 break
-        await tell("cut", streamed)
-
-        whole = str(uuid.uuid4())
-        task = asyncio.create_task(caller.messages.create(**ask, extra_headers={"x-request-id": whole}))
-        await tell("begun", whole)
-        task.cancel()
-        try:
-            await task
-        except asyncio.CancelledError:
-            await tell("cut", whole)
-            return "yes"
-    raise AssertionError("the answer came all the same")
 
 
-run_all(
+async def abort_whole(place: dict[str, Any], text: str) -> None:
+    async with anthropic.AsyncAnthropic(**options(place)) as client:
+        await client.messages.create(**asking(place, text))
+
+
+serve(
     {
-        "plain": plain,
-        "stream": stream,
-        "tools": tools,
-        "tool loop": tool_loop,
-        "JSON schema": json_schema,
-        "image": image,
-        "error": error,
-        "cancel": cancel,
+        "plain": in_thread(plain),
+        "stream": in_thread(stream),
+        "tools": in_thread(tools),
+        "toolLoop": in_thread(tool_loop),
+        "jsonSchema": in_thread(json_schema),
+        "image": in_thread(image),
+        "badField": in_thread(bad_field),
+        "abortStream": abort_stream,
+        "abortWhole": abort_whole,
     }
 )
