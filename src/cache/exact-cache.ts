@@ -29,6 +29,8 @@ export type Recall =
       readonly result: 'miss' | 'bypass'
       /** Hands the reply to those who wait; `store: false` where later requests deserve another try. */
       readonly keep: (reply: CachedReply, options: { readonly store: boolean }) => void
+      /** The reply cannot be told in our own words: whoever waits asks for itself, and so do those who come later. */
+      readonly refuse: () => void
       /** An error is shared with those who wait; without one (the client hung up) one of them asks anew. */
       readonly drop: (error?: unknown) => void
     }
@@ -45,16 +47,25 @@ interface Flight {
   readonly crash: (error: unknown) => void
 }
 
-const bypass: Recall = { result: 'bypass', keep: () => {}, drop: () => {} }
+const bypass: Exclude<Recall, { result: 'hit' | 'coalesced' }> = {
+  result: 'bypass',
+  keep: () => {},
+  refuse: () => {},
+  drop: () => {},
+}
+/** Keys of requests whose replies cannot be kept; a number each, so that they cost little. */
+const refusalsRemembered = 10_000
 
 /** Replies to equal requests, in memory, bounded in bytes and age; concurrent equal requests ask a model once. */
 export class ExactCache {
   readonly #enabled: boolean
   readonly #replies: LRUCache<string, CachedReply>
+  readonly #refused: LRUCache<string, true>
   readonly #flights = new Map<string, Flight>()
 
   constructor({ enabled, ttlSeconds, maxBytes }: ExactCacheOptions) {
     this.#enabled = enabled && ttlSeconds > 0
+    this.#refused = new LRUCache({ max: refusalsRemembered, ttl: Math.max(1, ttlSeconds * 1000) })
     this.#replies = new LRUCache({
       maxSize: maxBytes,
       maxEntrySize: Math.max(1, Math.floor(maxBytes / 8)),
@@ -71,10 +82,11 @@ export class ExactCache {
     if (!this.#enabled || request.caching === 'off') return bypass
     const key = cacheKey(request)
     if (request.caching === 'refresh') {
-      return { result: 'bypass', keep: (reply, { store }) => store && this.#replies.set(key, reply), drop: () => {} }
+      return { ...bypass, keep: (reply, { store }) => store && this.#replies.set(key, reply) }
     }
 
     for (;;) {
+      if (this.#refused.has(key)) return bypass
       const known = this.#replies.get(key)
       if (known !== undefined) return { result: 'hit', reply: known }
 
@@ -100,6 +112,11 @@ export class ExactCache {
         if (store) this.#replies.set(key, reply)
         end()
         flight.land(reply)
+      },
+      refuse: () => {
+        this.#refused.set(key, true)
+        end()
+        flight.land(undefined)
       },
       drop: (error) => {
         end()

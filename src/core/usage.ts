@@ -28,7 +28,10 @@ export function outputTokens(usage: Usage): number {
   return usage.output + usage.reasoning
 }
 
-/** Rough count for text whose true count nobody told us: four characters a token, at least one for any text. */
+/**
+ * Rough count for text whose true count nobody told us: four bytes a token, at least one for any text. Bytes, as a
+ * letter of Chinese is most of a token, and one of Russian half of one.
+ */
 export function estimateTokens(text: string): number {
-  return Math.ceil(text.length / 4)
+  return Math.ceil(Buffer.byteLength(text) / 4)
 }

@@ -93,7 +93,8 @@ export async function* answer(request: ChatRequest, rooms: Rooms, client: AbortS
         choices = reply.choices
         toolLoops.remember(request, reply.model, choices)
         const filtered = choices.some(({ reason }) => reason === 'content-filter')
-        if (whole) recall.keep(reply, { store: !receipt.degraded && !filtered })
+        if (!whole) recall.refuse()
+        else recall.keep(reply, { store: !receipt.degraded && !filtered })
       } else yield part
     }
     yield end(choices, receipt.answered())

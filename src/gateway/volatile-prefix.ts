@@ -10,6 +10,8 @@ const pinned = '$100000'
 
 /** The request with the hash pinned. Only for local models: what goes to a vendor goes as it came. */
 export function pinVolatilePrefix(request: ChatRequest): ChatRequest {
+  // What only a server of its dialect can do, it can do with the client's own bytes alone.
+  if (request.needs?.some(({ capability, weight }) => capability === 'native' && weight === 'must')) return request
   let changed = false
   const messages = request.messages.map((message) => {
     if (message.role !== 'system') return message
