@@ -69,3 +69,14 @@ test('one that takes longer than an answer may has failed', async (context) => {
     ['upstream_timeout', 'failed', 'upstream_timeout'],
   )
 })
+
+test('where no model makes any, that is no matter of waiting', async (context) => {
+  const chats = { provider: 'echo', id: 'parrot', capabilities: [] }
+  const gateway = await openTestGateway({
+    config: { models: { parrot: chats, baseline: { ...chats, price: 'free' } } },
+  })
+  context.after(() => gateway.close())
+  const reply = await gateway.post('/v1/embeddings', { model: 'auto', input: 'hello' })
+  assert.deepEqual([reply.statusCode, reply.headers['retry-after']], [400, undefined])
+  assert.match(reply.json().error.message, /no model that makes embeddings is configured/)
+})

@@ -1,25 +1,18 @@
 import { createRequire } from 'node:module'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import type { Account } from '../account/account.ts'
-import type { Decision } from '../core/decision.ts'
-import type { EmbeddingRequest } from '../core/embedding.ts'
 import { GatewayError, toGatewayError } from '../core/errors.ts'
-import type { Availability, ModelCard } from '../core/model.ts'
-import type { ChatRequest } from '../core/request.ts'
-import type { Dialect, InfoContext, RequestHead, Route } from '../dialects/dialect.ts'
-import type { Embedded } from '../gateway/embed.ts'
-import { embeddingHeaders } from './answer-headers.ts'
-import { type AnswerFunction, chat, hangUpOf } from './chat.ts'
+import type { Dialect } from '../dialects/dialect.ts'
+import { addBodyParsers } from './body-parsers.ts'
 import { addCors } from './cors.ts'
 import { dialectOf, parserRefusal, refusalOfHead, translateServerError } from './errors.ts'
 import { addHealth } from './health.ts'
-import { parseJsonBody, unpack } from './json-body.ts'
 import { KeyCheck } from './keys.ts'
 import { openApiDocument } from './openapi.ts'
+import { operations, type Rooms } from './operations.ts'
 import { RateLimit } from './rate-limit.ts'
 import { requestIdOf } from './request-id.ts'
 
-export interface ServerOptions {
+export interface ServerOptions extends Rooms {
   readonly config: {
     readonly host: string
     readonly port: number
@@ -34,18 +27,7 @@ export interface ServerOptions {
     readonly drain_seconds: number
   }
   readonly rate: string
-  readonly maxPromptCharacters: number
   readonly dialects: readonly Dialect[]
-  readonly answer: AnswerFunction
-  readonly route: (request: ChatRequest) => Decision
-  readonly embed: (request: EmbeddingRequest, signal: AbortSignal) => Promise<Embedded>
-  /** Size of the prompt in tokens, as the model that would answer counts it. */
-  readonly countTokens: (request: ChatRequest, signal: AbortSignal) => Promise<number>
-  readonly account: Account
-  readonly models: readonly ModelCard[]
-  /** What a name that a client uses means; undefined where it means nothing. */
-  readonly resolve: (name: string) => ModelCard | 'auto' | undefined
-  readonly availability: (model: ModelCard) => Availability
   readonly logger: {
     readonly debug: (fields: object, message: string) => void
     readonly error: (fields: object, message: string) => void
@@ -103,25 +85,7 @@ export function createServer(options: ServerOptions): Server {
     frameworkErrors: (error, request, reply) => sendError(error, request, reply as FastifyReply),
   })
 
-  app.removeAllContentTypeParsers()
-  const readJson = async (request: FastifyRequest, body: Buffer) => {
-    const encoding = String(request.headers['content-encoding'] ?? '')
-    const { value, text } = parseJsonBody(await unpack(body, encoding, config.body_limit_bytes))
-    request.bodyText = text
-    return value
-  }
-  app.addContentTypeParser(/^application\/(?:[\w.-]+\+)?json\b/i, { parseAs: 'buffer' }, readJson)
-  // What `curl -d` says of its JSON. A web page may say so without asking anybody, but then its origin is named.
-  app.addContentTypeParser(
-    /^application\/x-www-form-urlencoded\b/i,
-    { parseAs: 'buffer' },
-    async (request: FastifyRequest, body: Buffer) => {
-      const { origin, 'sec-fetch-site': site } = request.headers
-      if (origin === undefined && site === undefined) return readJson(request, body)
-      throw new GatewayError('unsupported_media_type', 'send the body as content-type: application/json')
-    },
-  )
-  app.decorateRequest('bodyText', '')
+  addBodyParsers(app, config.body_limit_bytes)
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply))
   app.setNotFoundHandler((request, reply) => sendError(notFound(request), request, reply))
   app.addHook('onSend', async (request, reply, payload) => {
@@ -145,63 +109,16 @@ export function createServer(options: ServerOptions): Server {
 
   const keys = new KeyCheck(config.keys)
   const limit = new RateLimit(options.rate)
-  const chatOptions = {
-    answer: options.answer,
+  const handle = operations({
+    ...options,
     stopping: stopping.signal,
-    heartbeatMs: options.heartbeatMs ?? 10_000,
-    earlyReplyMs: config.early_reply_seconds * 1000,
-    sendTimeoutMs: config.send_timeout_seconds * 1000,
-    report: (error: GatewayError, requestId: string) => logError(error, requestId),
-  }
-
-  const headOf = (request: FastifyRequest): RequestHead => {
-    const [path = '', query] = request.url.split(/(?=\?)/)
-    return {
-      requestId: request.id,
-      headers: request.headers,
-      maxPromptCharacters: options.maxPromptCharacters,
-      path,
-      query: query ?? '',
-      bodyText: request.bodyText,
-    }
-  }
-  const parse = (dialect: Dialect, request: FastifyRequest): ChatRequest => dialect.parse(request.body, headOf(request))
-  const listed = (model: ModelCard) => ({ model, availability: options.availability(model) })
-  const context = (request: FastifyRequest): InfoContext => ({
-    models: options.models.map(listed),
-    resolve: (name) => {
-      const model = options.resolve(name)
-      return typeof model === 'object' ? listed(model) : model
+    chat: {
+      heartbeatMs: options.heartbeatMs ?? 10_000,
+      earlyReplyMs: config.early_reply_seconds * 1000,
+      sendTimeoutMs: config.send_timeout_seconds * 1000,
+      report: logError,
     },
-    params: request.params as Readonly<Record<string, string>>,
-    body: request.body,
-    headers: request.headers,
-    version,
   })
-
-  async function handle(dialect: Dialect, route: Route, request: FastifyRequest, reply: FastifyReply) {
-    switch (route.does) {
-      case 'chat':
-        return route.atOnce?.(context(request)) ?? chat(parse(dialect, request), dialect, chatOptions, request, reply)
-      case 'route':
-        return dialect.decision?.(options.route(parse(dialect, request)), request.id)
-      case 'stats':
-        return account.statistics(startOfWindow(request.query))
-      case 'info':
-        return route.info(context(request))
-      case 'count':
-        return route.count(await options.countTokens(parse(dialect, request), hangUp(request, reply)))
-      case 'embed': {
-        const asked = route.embed(request.body, headOf(request))
-        const answer = await options.embed(asked, hangUp(request, reply))
-        reply.headers(embeddingHeaders(answer))
-        return route.vectors({ ...answer, request: asked })
-      }
-      default:
-        return route satisfies never
-    }
-  }
-  const hangUp = (request: FastifyRequest, reply: FastifyReply) => hangUpOf(request, reply, stopping.signal).signal
 
   for (const dialect of dialects) {
     for (const route of dialect.routes) {
@@ -216,7 +133,7 @@ export function createServer(options: ServerOptions): Server {
           // What the gateway knows already costs nothing, and clients ask for it again and again.
           admit(request, reply, route.does !== 'info' && route.does !== 'stats')
         },
-        handler: async (request, reply) => handle(dialect, route, request, reply),
+        handler: async (request, reply) => handle({ dialect, route, request, reply }),
       })
     }
   }
@@ -318,27 +235,6 @@ export function createServer(options: ServerOptions): Server {
       clearTimeout(cut)
     },
   }
-}
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** The body as it came, unpacked; empty where there is none. */
-    bodyText: string
-  }
-}
-
-/** `?window=24h` as milliseconds since 1970; 0 without one. */
-function startOfWindow(query: unknown): number {
-  const window = (query as { window?: unknown }).window
-  if (window === undefined) return 0
-  const [, count, unit] = /^(\d{1,6})([smhdw])$/.exec(String(window)) ?? []
-  if (count === undefined || unit === undefined) {
-    throw new GatewayError('invalid_request', 'window must be a number and a unit, as 24h, 7d or 30m', {
-      field: 'window',
-    })
-  }
-  const seconds = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }[unit] ?? 0
-  return Math.max(0, Date.now() - Number(count) * seconds * 1000)
 }
 
 /** The version in package.json. */
