@@ -112,7 +112,9 @@ export const configSchema = z.strictObject({
       aliases: z
         .record(z.string(), z.string())
         .default({})
-        .describe('Other names for models, `*` standing for anything: `"gpt-4*": auto`. The first that fits counts; a pattern leaves the names of models alone.'),
+        .describe(
+          'Other names for models, `*` standing for anything: `"gpt-4*": auto`. The first that fits counts; a pattern leaves the names of models alone.',
+        ),
       expected_output_tokens: z.number().int().min(1).default(500).describe('Reply length that cost estimates assume.'),
     })
     .prefault({}),

@@ -57,7 +57,7 @@ function choose({ model: name }: EmbeddingRequest, { models, policy, availabilit
   const named = resolveModel(name, models, policy.aliases)
   if (named !== 'auto') return named
   const able = models
-    .filter((model) => capabilitiesOf(model, availability.of(model)).includes('embeddings'))
+    .filter((model) => model.auto && capabilitiesOf(model, availability.of(model)).includes('embeddings'))
     .sort((a, b) => Number(a.backend === 'cloud') - Number(b.backend === 'cloud'))
   const present = able.find((model) => availability.of(model).available)
   if (present !== undefined) return present

@@ -233,6 +233,8 @@ test('a model that only makes embeddings does not chat', () => {
   const seen: Catalog['availability'] = ({ name }) => ({ available: true, reason: '', embedsOnly: name === 'small' })
   assert.deepEqual(names(run({}, { seen }).plan), ['skilled', 'claude'])
   assert.match(run({ model: 'small' }, { seen }).refusal?.message ?? '', /makes embeddings, and cannot chat/)
+  const vectors = card({ name: 'vectors', capabilities: ['embeddings'], capabilitiesFixed: true })
+  assert.deepEqual(names(run({}, { models: [vectors, claude] }).plan), ['claude'])
 })
 
 describe('a tool loop', () => {

@@ -41,7 +41,7 @@ export function shortfallOf(
   { needs, contextTokens, outputTokens, forcesTool }: Requirements,
   dialect: string,
 ): Shortfall | undefined {
-  if (availability.embedsOnly === true) {
+  if (availability.embedsOnly === true || embedsAlone(model)) {
     return { kind: 'capability', words: 'makes embeddings, and cannot chat', field: 'model' }
   }
   const missing = needs.find((need) => need.weight === 'must' && !meets(model, availability, need, dialect))
@@ -63,6 +63,11 @@ export function shortfallOf(
     return { kind: 'output', words, field: 'max_tokens' }
   }
   return undefined
+}
+
+/** The operator said what it can do, and that is to make embeddings. */
+function embedsAlone({ capabilitiesFixed, capabilities }: ModelCard): boolean {
+  return capabilitiesFixed && capabilities.length > 0 && capabilities.every((capability) => capability === 'embeddings')
 }
 
 /** How many of the things that the caller would like, and can do without, the model can do. */

@@ -119,7 +119,17 @@ describe('llama-cpp with SmolLM2', () => {
   test('answers the same again, from what it remembers of the prompt', async () => {
     const [first, second] = [await collect(send(ask('Name a colour.'))), await collect(send(ask('Name a colour.')))]
     assert.equal(second.text, first.text)
-    assert.deepEqual(second.usage, first.usage)
+    const { input, cacheRead } = first.usage
+    assert.deepEqual(second.usage, { ...first.usage, input: 1, cacheRead: input + cacheRead - 1 })
+  })
+
+  test('reads of a longer conversation only what is new', async () => {
+    const said = (role: 'user' | 'assistant', text: string) => ({ role, content: [{ type: 'text', text }] }) as const
+    const turns = [said('user', 'Name a planet of our sun.'), said('assistant', 'Mars.'), said('user', 'And another?')]
+    const first = await collect(send(ask('', { messages: turns.slice(0, 1) })))
+    const second = await collect(send(ask('', { messages: turns })))
+    const known = first.usage.input + first.usage.cacheRead
+    assert.ok(second.usage.cacheRead >= known - 1, `${second.usage.cacheRead} of ${known}`)
   })
 
   test('obeys the system prompt and earlier turns', async () => {

@@ -7,6 +7,7 @@ import type { ContentPart } from '../../src/core/content.ts'
 import type { ReplyPart } from '../../src/core/reply.ts'
 import type { ChatRequest } from '../../src/core/request.ts'
 import type { FunctionTool, JsonSchema } from '../../src/core/tools.ts'
+import { inputTokens } from '../../src/core/usage.ts'
 import { ensureModelFile } from '../../src/model-files/files.ts'
 import { llamaCpp } from '../../src/providers/llama-cpp.ts'
 import type { OpenProvider } from '../../src/providers/provider.ts'
@@ -260,7 +261,9 @@ describe('tools and JSON with SmolLM2', () => {
     const forced = { ...plain, tools: [weather, event], toolChoice: { type: 'required' } as const }
     for (const request of [plain, { ...plain, tools: [weather] }, forced]) {
       const counted = await provider.countTokens?.({ request, model }, never)
-      assert.equal(counted, (await send(request)).finish?.usage?.input)
+      const { usage } = (await send(request)).finish ?? {}
+      assert.ok(usage)
+      assert.equal(counted, inputTokens(usage))
     }
   })
 

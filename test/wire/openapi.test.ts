@@ -440,8 +440,7 @@ describe('replies are what the document says', () => {
       providers: { anthropic: { kind: 'anthropic', api_key: 'env:NOT_SET' } },
       models: {
         claude: { provider: 'anthropic', id: 'claude-sonnet-5-5' },
-        // An echo would make vectors.
-        baseline: { provider: 'echo', id: 'baseline', auto: false, price: { input: 3, output: 15 }, capabilities: [] },
+        vectors: { provider: 'anthropic', id: 'vectors', capabilities: ['embeddings'] },
       },
     }
     await withGateway({ config }, async ({ get, post }) => {
