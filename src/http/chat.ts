@@ -189,7 +189,7 @@ async function stream(
       case 'native':
         return part.text
       case 'warning':
-        return ''
+        return lateWarning(part.message, writer.contentType)
       case 'end':
         return passesThrough ? '' : writer.end(part)
       default:
@@ -208,6 +208,11 @@ async function stream(
     .header('cache-control', 'no-cache')
     .header('x-accel-buffering', 'no')
     .send(body)
+}
+
+/** The headers are out: what could not be done is told in a comment, where streams have such. */
+function lateWarning(message: string, contentType: string): string {
+  return contentType.startsWith('text/event-stream') ? `: warning: ${message.replaceAll(/\s+/g, ' ')}\n\n` : ''
 }
 
 /** The value, or `late` when it takes longer; the promise goes on. */
