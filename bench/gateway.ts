@@ -33,6 +33,16 @@ const { values: options } = parseArgs({
 })
 const requests = Number(options.requests)
 
+/** As many as a small agent has, 1 kB of JSON each. */
+const tools = Array.from({ length: 20 }, (_, index) => ({
+  type: 'function',
+  function: {
+    name: `tool_${index}`,
+    description: 'x'.repeat(800),
+    parameters: { type: 'object', properties: { path: { type: 'string' } }, required: ['path'] },
+  },
+}))
+
 const targets: readonly Target[] = [
   { name: 'bare node:http', path: '/', server: 'reference', body: (index) => ({ prompt: `hello ${index}` }) },
   { name: 'native', path: '/api/v1/chat', server: 'gateway', body: (index) => ({ prompt: `hello ${index}` }) },
@@ -56,6 +66,24 @@ const targets: readonly Target[] = [
     body: (index) => ({ model: 'auto', messages: [{ role: 'user', content: `hi ${index}` }] }),
   },
   {
+    name: 'Anthropic',
+    path: '/v1/messages',
+    server: 'gateway',
+    body: (index) => ({ model: 'auto', max_tokens: 50, messages: [{ role: 'user', content: `hi ${index}` }] }),
+  },
+  {
+    name: 'Ollama, streamed',
+    path: '/api/chat',
+    server: 'gateway',
+    body: (index) => ({ model: 'auto', messages: [{ role: 'user', content: `hi ${index}` }] }),
+  },
+  {
+    name: 'OpenAI, 20 tools',
+    path: '/v1/chat/completions',
+    server: 'gateway',
+    body: (index) => ({ model: 'auto', tools, messages: [{ role: 'user', content: `hi ${index}` }] }),
+  },
+  {
     name: 'decision only',
     path: '/api/v1/complexity',
     server: 'gateway',
@@ -72,7 +100,7 @@ log: {format: json}
 router: {baseline_model: parrot}
 providers: {echo: {kind: echo}}
 models:
-  parrot: {provider: echo, id: parrot}
+  parrot: {provider: echo, id: parrot, context_tokens: 100000}
 ${builtInModelsOff}
 `,
 )
