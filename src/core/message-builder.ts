@@ -43,10 +43,18 @@ export class MessageBuilder {
   }
 }
 
-type DraftPart =
-  | { readonly type: 'text'; readonly pieces: string[] }
-  | { readonly type: 'reasoning'; readonly pieces: string[]; signature?: string; redacted?: string }
-  | { readonly type: 'tool-call'; readonly index: number; id: string; name: string; readonly pieces: string[] }
+/** A part of a message that is still being written, in pieces. */
+export type OpenPart = { readonly pieces: readonly string[] } & (
+  | { readonly type: 'text' }
+  | { readonly type: 'reasoning'; readonly signature?: string; readonly redacted?: string }
+  | { readonly type: 'tool-call'; readonly id: string; readonly name: string }
+)
+
+type DraftPart = { readonly pieces: string[] } & (
+  | { readonly type: 'text' }
+  | { readonly type: 'reasoning'; signature?: string; redacted?: string }
+  | { readonly type: 'tool-call'; readonly index: number; readonly id: string; readonly name: string }
+)
 
 class Draft {
   readonly #parts: DraftPart[] = []
@@ -97,7 +105,8 @@ class Draft {
   }
 }
 
-function wholePart(part: DraftPart): OutputPart {
+/** The part as it is when nothing more comes. A call without arguments has an empty object of them. */
+export function wholePart(part: OpenPart): OutputPart {
   const text = part.pieces.join('')
   switch (part.type) {
     case 'text':

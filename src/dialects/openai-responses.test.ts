@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { answerFacts } from '../../test/fixtures/dialect-calls.ts'
 import { receipt } from '../../test/fixtures/receipt.ts'
 import { GatewayError } from '../core/errors.ts'
 import { MessageBuilder } from '../core/message-builder.ts'
@@ -8,31 +9,9 @@ import type { ChatRequest } from '../core/request.ts'
 import { noUsage } from '../core/usage.ts'
 import { sealReasoning } from '../serve-responses/reasoning.ts'
 import { type ResponseObject, responsesReply } from '../serve-responses/reply.ts'
-import type { AnswerFacts } from './dialect.ts'
 import { openaiResponses } from './openai-responses.ts'
 
-const facts: AnswerFacts = {
-  requestId: 'r1',
-  model: 'parrot',
-  backend: 'local',
-  cache: 'miss',
-  decision: {
-    complexity: 0,
-    factors: [],
-    reasoning: '',
-    plan: [],
-    requirements: [],
-    estimatedCost: 0,
-    runnerUp: undefined,
-    degraded: false,
-    degradedReason: '',
-    pinned: false,
-  },
-  reasoning: '',
-  degraded: false,
-  warnings: [],
-  promptUsage: noUsage,
-}
+const facts = { ...answerFacts, requestId: 'r1' }
 
 const tools = [
   { type: 'function', name: 'weather', parameters: { type: 'object' }, strict: true },

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { answerFacts } from '../../test/fixtures/dialect-calls.ts'
 import { receipt } from '../../test/fixtures/receipt.ts'
 import { type ErrorCode, GatewayError } from '../core/errors.ts'
 import { MessageBuilder } from '../core/message-builder.ts'
 import type { ContentDelta, FinishReason } from '../core/reply.ts'
 import type { ChatRequest } from '../core/request.ts'
 import { anthropicMessages } from '../dialects/anthropic-messages.ts'
-import type { AnswerFacts } from '../dialects/dialect.ts'
 
 const usage = { input: 7, cacheRead: 3, cacheWrite: 2, cacheWriteHour: 1, output: 5, reasoning: 4 }
 const counts = {
@@ -17,28 +17,7 @@ const counts = {
   output_tokens_details: { thinking_tokens: 4 },
   server_tool_use: null,
 }
-const facts: AnswerFacts = {
-  requestId: 'r1',
-  model: 'parrot',
-  backend: 'local',
-  cache: 'miss',
-  decision: {
-    complexity: 0,
-    factors: [],
-    reasoning: '',
-    plan: [],
-    requirements: [],
-    estimatedCost: 0,
-    runnerUp: undefined,
-    degraded: false,
-    degradedReason: '',
-    pinned: false,
-  },
-  reasoning: '',
-  degraded: false,
-  warnings: [],
-  promptUsage: { ...usage, output: 0, reasoning: 0 },
-}
+const facts = { ...answerFacts, requestId: 'r1', promptUsage: { ...usage, output: 0, reasoning: 0 } }
 
 function requestThat(showsThinking: boolean): ChatRequest {
   return {

@@ -1,36 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { answerFacts } from '../../test/fixtures/dialect-calls.ts'
 import { receipt } from '../../test/fixtures/receipt.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { ReplyChoice } from '../core/message-builder.ts'
 import type { ContentDelta, FinishReason } from '../core/reply.ts'
 import type { ChatRequest } from '../core/request.ts'
-import { noUsage } from '../core/usage.ts'
-import type { AnswerFacts } from '../dialects/dialect.ts'
 import { ollamaChat } from '../dialects/ollama-chat.ts'
 
-const facts: AnswerFacts = {
-  requestId: 'r1',
-  model: 'parrot',
-  backend: 'local',
-  cache: 'miss',
-  decision: {
-    complexity: 0,
-    factors: [],
-    reasoning: '',
-    plan: [],
-    requirements: [],
-    estimatedCost: 0,
-    runnerUp: undefined,
-    degraded: false,
-    degradedReason: '',
-    pinned: false,
-  },
-  reasoning: '',
-  degraded: false,
-  warnings: [],
-  promptUsage: noUsage,
-}
+const facts = { ...answerFacts, requestId: 'r1' }
 
 function parse(fields: object): ChatRequest {
   const head = { requestId: 'r1', headers: {}, maxPromptCharacters: 100, path: '', query: '', bodyText: '' }

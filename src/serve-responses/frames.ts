@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { OutputPart } from '../core/content.ts'
 import type { GatewayError } from '../core/errors.ts'
+import { wholePart } from '../core/message-builder.ts'
 import type { ContentDelta, TokenLogprob } from '../core/reply.ts'
 import type { ChatRequest } from '../core/request.ts'
 import type { FrameWriter } from '../dialects/dialect.ts'
@@ -54,7 +54,7 @@ export function responsesFrames(request: ChatRequest): FrameWriter {
   }
   const close = (one: Open, status: ItemStatus): string => {
     const logprobs = one.type === 'text' && told ? one.logprobs : undefined
-    const item = itemOf(partOf(one), { answer, index: one.index, status, tools, logprobs })
+    const item = itemOf(wholePart(one), { answer, index: one.index, status, tools, logprobs })
     open = open.filter((other) => other !== one)
     output[one.index] = item
     return events([...closingEvents(one, item), { type: 'response.output_item.done', output_index: one.index, item }])
@@ -226,27 +226,6 @@ function closingEvents(one: Open, item: OutputItem): readonly Event[] {
     }
     default:
       return item satisfies never
-  }
-}
-
-function partOf(one: Open): OutputPart {
-  const text = one.pieces.join('')
-  switch (one.type) {
-    case 'text':
-      return { type: 'text', text }
-    case 'reasoning': {
-      const { signature, redacted } = one
-      return {
-        type: 'reasoning',
-        text,
-        ...(signature !== undefined && { signature }),
-        ...(redacted !== undefined && { redacted }),
-      }
-    }
-    case 'tool-call':
-      return { type: 'tool-call', id: one.id, name: one.name, arguments: text === '' ? '{}' : text }
-    default:
-      return one satisfies never
   }
 }
 
