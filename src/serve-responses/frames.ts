@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { OutputPart } from '../core/content.ts'
 import type { GatewayError } from '../core/errors.ts'
 import { wholePart } from '../core/message-builder.ts'
 import type { ContentDelta, TokenLogprob } from '../core/reply.ts'
