@@ -58,10 +58,16 @@ test('what shapes the answer tells requests apart', async () => {
     chat('hi', { responseFormat: { type: 'json' } }),
     chat('hi', { logprobs: { top: 1 } }),
     chat('hi', { choices: 2 }),
+    chat('hi', { dialect: 'openai-completions' }),
     chat('hi', { reasoning: { enabled: true } }),
     chat('hi', { client: client('one') }),
     chat('hi', { client: client('two') }),
     chat('hi', { extra: { service_tier: 'flex' } }),
   ]
-  for (const request of requests) assert.equal((await cache.recall(request, never)).result, 'miss')
+  for (const request of requests) {
+    const recall = await cache.recall(request, never)
+    assert.equal(recall.result, 'miss')
+    // Kept, so that an equal one would be a hit: one that waited would wait for ever.
+    asked(recall).keep(reply, { store: true })
+  }
 })

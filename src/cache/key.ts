@@ -28,6 +28,8 @@ export function cacheKey(request: ChatRequest): string {
       request.choices,
     ]),
   )
+  // A server of that API continues a text where all others answer it.
+  if (request.dialect === 'openai-completions') hash.update(request.dialect)
   // What only the vendor understands is known in full only in the client's own words.
   if (isOpaque(request) && request.client !== undefined) hash.update(request.client.body)
   const headers = request.client?.headers ?? {}

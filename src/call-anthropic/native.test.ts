@@ -22,7 +22,8 @@ async function start(context: TestContext, script?: AnthropicScript, options: z.
 /** The request as a client would send it: odd white space, fields and numbers that nobody knows. */
 function native(fields: string, { stream = true, headers = {}, query = '' } = {}) {
   const streams = stream ? '"stream": true, ' : ''
-  const body = `{ ${streams}"model": "auto", "messages": [{"role":"user","content":"Hi"}],${fields} "max_tokens" : 50 }`
+  const limit = fields.includes('max_tokens') ? '"last" : 1' : '"max_tokens" : 50'
+  const body = `{ ${streams}"model": "auto", "messages": [{"role":"user","content":"Hi"}],${fields} ${limit} }`
   return chat('Hi', { dialect: 'anthropic-messages', stream, client: { body, headers, query } })
 }
 
@@ -117,8 +118,29 @@ const edits: {
     name: 'a budget for a model that thinks by effort',
     fields: '"thinking":{"type":"enabled","budget_tokens":2000},',
     model: { id: 'claude-opus-5' },
-    expected: { thinking: { type: 'adaptive' } },
+    expected: { thinking: { type: 'adaptive', display: 'summarized' } },
     warnings: [/does not take thinking.type 'enabled': it became 'adaptive'/],
+  },
+  {
+    name: 'a budget whose thoughts nobody wants to see, for a model that thinks by effort',
+    fields: '"thinking":{"type":"enabled","budget_tokens":2000,"display":"omitted"},',
+    model: { id: 'claude-opus-5' },
+    expected: { thinking: { type: 'adaptive', display: 'omitted' } },
+    warnings: [/does not take thinking.type 'enabled': it became 'adaptive'/],
+  },
+  {
+    name: 'a budget that a lowered limit leaves no room for',
+    fields: '"thinking":{"type":"enabled","budget_tokens":6000,"display":"omitted"},"max_tokens":9000,',
+    model: { id: 'claude-haiku-4-5', maxOutputTokens: 4000 },
+    expected: { max_tokens: 4000, thinking: { type: 'enabled', budget_tokens: 2000, display: 'omitted' } },
+    warnings: [/writes 4000 tokens at most/, /thinks with 2000 tokens at most/],
+  },
+  {
+    name: 'a budget within a limit that leaves no room for any',
+    fields: '"thinking":{"type":"enabled","budget_tokens":6000},"max_tokens":9000,',
+    model: { id: 'claude-haiku-4-5', maxOutputTokens: 1000 },
+    expected: { max_tokens: 1000, thinking: undefined },
+    warnings: [/writes 1000 tokens at most/, /does not think/],
   },
   {
     name: 'an effort for a model that knows none',
@@ -208,4 +230,33 @@ test('the client’s own request is counted', async (context) => {
     messages: [{ role: 'user', content: 'Hi' }],
     context_management: {},
   })
+})
+
+test('what the model is known to refuse is not counted either', async (context) => {
+  const { server, provider } = await start(context)
+  const request = native('"thinking":{"type":"adaptive"},"output_config":{"effort":"max"},"max_tokens":9000,')
+  const model = { ...claude, id: 'claude-haiku-4-5' }
+  await provider.countTokens?.({ request, model }, never)
+  const body = server.requests[0]?.body
+  assert.deepEqual(body.thinking, { type: 'enabled', budget_tokens: 4500 })
+  assert.equal(body.output_config, undefined)
+  assert.equal(body.max_tokens, undefined)
+})
+
+test('a budget without a limit is counted as it is', async (context) => {
+  const { server, provider } = await start(context)
+  const { client, ...rest } = native('"thinking":{"type":"enabled","budget_tokens":2000},')
+  const body = client?.body.replace(', "max_tokens" : 50', '').replace(' "max_tokens" : 50', '"x":1') ?? ''
+  const request = { ...rest, client: { body, headers: {}, query: '' } }
+  await provider.countTokens?.({ request, model: { ...claude, id: 'claude-haiku-4-5', maxOutputTokens: 1000 } }, never)
+  assert.deepEqual(server.requests[0]?.body.thinking, { type: 'enabled', budget_tokens: 2000 })
+})
+
+test('an API version without sampling fields is sent none', async (context) => {
+  const { server, provider } = await start(context, undefined, { version: '2026-10-21' })
+  const request = chat('Hi', { temperature: 0.5, topK: 3 })
+  const reply = await collect(provider.send({ request, model: claude }, never))
+  assert.equal(reply.error, undefined)
+  assert.equal(server.requests[0]?.headers['anthropic-version'], '2026-10-21')
+  assert.match(reply.warnings.join(), /does not accept temperature, top_k/)
 })

@@ -3,10 +3,16 @@ import type { ChatRequest } from '../core/request.ts'
 import { type FunctionTool, functionTools, type JsonSchema } from '../core/tools.ts'
 import { type Warning, warning } from '../translation/sampling.ts'
 import type { ClaudeTraits } from './models.ts'
-import { claudeSchema } from './schema.ts'
+import type { claudeSchema } from './schema.ts'
 
 /** More than these are refused. */
 const mostStrictTools = 20
+
+interface FormatOptions {
+  readonly traits: ClaudeTraits
+  /** Of the request, for all its schemas. */
+  readonly strictly: typeof claudeSchema
+}
 
 export interface Format {
   /** For `output_config.format`. */
@@ -23,11 +29,15 @@ const onlyJson = 'Reply with one JSON object and nothing else: no words around i
  * and the plain JSON mode, which this API lacks, become an instruction: a tool made up for the purpose would have to be
  * forced, which the newer models refuse.
  */
-export function formatOf({ responseFormat }: ChatRequest, model: ModelCard, { structured }: ClaudeTraits): Format {
+export function formatOf(
+  { responseFormat }: ChatRequest,
+  model: ModelCard,
+  { traits, strictly }: FormatOptions,
+): Format {
   if (responseFormat === undefined || responseFormat.type === 'text') return { instructions: [], warnings: [] }
   if (responseFormat.type === 'json') return { instructions: [onlyJson], warnings: [] }
 
-  const schema = structured ? claudeSchema(responseFormat.schema) : undefined
+  const schema = traits.structured ? strictly(responseFormat.schema) : undefined
   if (schema !== undefined) return { schema, instructions: [], warnings: [] }
   const instruction = `${onlyJson} It must be valid under this JSON schema: ${JSON.stringify(responseFormat.schema)}`
   const said = 'cannot be held to this response_format by its vendor: it is told the schema in words'
@@ -40,12 +50,15 @@ export interface ToolFields {
   readonly warnings: readonly Warning[]
 }
 
-interface ToolOptions {
-  readonly traits: ClaudeTraits
+interface ToolOptions extends FormatOptions {
   readonly thinks: boolean
 }
 
-export function toolFields(request: ChatRequest, model: ModelCard, { traits, thinks }: ToolOptions): ToolFields {
+export function toolFields(
+  request: ChatRequest,
+  model: ModelCard,
+  { traits, strictly, thinks }: ToolOptions,
+): ToolFields {
   const offered = functionTools(request.tools)
   if (offered.length === 0) return { fields: {}, instructions: [], warnings: [] }
 
@@ -53,8 +66,9 @@ export function toolFields(request: ChatRequest, model: ModelCard, { traits, thi
   let strict = 0
   const loose: string[] = []
   const tools = offered.map((tool) => {
-    const schema = tool.strict === true && traits.structured ? claudeSchema(tool.parameters) : undefined
-    if (schema !== undefined && strict < mostStrictTools) {
+    const may = tool.strict === true && traits.structured && strict < mostStrictTools
+    const schema = may ? strictly(tool.parameters) : undefined
+    if (schema !== undefined) {
       strict++
       return { ...toolBody(tool), input_schema: schema, strict: true }
     }

@@ -4,6 +4,7 @@ import { edited } from '../translation/pass-through.ts'
 import { fixedFields, leftOut, lowered, type Warning, warning } from '../translation/sampling.ts'
 import { record } from '../upstream/errors.ts'
 import { type ClaudeTraits, isClaude, traitsOf } from './models.ts'
+import { leastBudget } from './thinking.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -34,11 +35,16 @@ export function passedBody({ body }: ClientRequest, model: ModelCard) {
   }
   // A client that names its Claude knows it; where the gateway chose, the fields of one do not fit every other.
   if (fields.model !== model.id && isClaude(model.id)) fitThinking(fields, model, { edits, warnings })
+  fitBudget(fields, model, { edits, warnings })
   return { bodyText: edited(body, edits), warnings }
 }
 
+/** The same for a request that only counts: what the model refuses there it refuses here. */
 export function countedClientBody({ body }: ClientRequest, model: ModelCard): string {
-  return edited(body, { ...Object.fromEntries(uncounted.map((field) => [field, undefined])), model: model.id })
+  const fields = record(JSON.parse(body))
+  const edits: Record<string, unknown> = { model: model.id }
+  if (fields.model !== model.id && isClaude(model.id)) fitThinking(fields, model, { edits, warnings: [] })
+  return edited(body, { ...edits, ...Object.fromEntries(uncounted.map((field) => [field, undefined])) })
 }
 
 interface Fitted {
@@ -66,16 +72,37 @@ function fitThinking(fields: Fields, model: ModelCard, { edits, warnings }: Fitt
   )
 }
 
+/** A budget that fitted into the client's limit must fit into the one that this limit was lowered to. */
+function fitBudget(fields: Fields, model: ModelCard, { edits, warnings }: Fitted): void {
+  const { max_tokens: limit } = edits
+  const thinking = record('thinking' in edits ? edits.thinking : fields.thinking)
+  const { budget_tokens: budget } = thinking
+  if (typeof limit !== 'number' || thinking.type !== 'enabled' || typeof budget !== 'number' || budget < limit) return
+  // Between calls of tools a client may think with more than its limit, where it asks for that.
+  if (budget >= Number(fields.max_tokens)) return
+  const lower = Math.floor(limit / 2)
+  const fits = lower >= leastBudget
+  edits.thinking = fits ? { ...thinking, budget_tokens: lower } : undefined
+  warnings.push(
+    warning(model, `${fits ? `thinks with ${lower} tokens at most` : 'does not think'} within its limit of ${limit}`),
+  )
+}
+
 function fittedThinking(thinking: Fields, traits: ClaudeTraits, maxTokens: number): Fields | undefined {
   switch (thinking.type) {
     case 'enabled': {
       if (traits.thinking === 'none') return undefined
-      return traits.thinking === 'adaptive' && traits.efforts.includes('xhigh') ? { type: 'adaptive' } : thinking
+      // A budget shows its thoughts unless `display` hides them; these models do it the other way round.
+      return traits.thinking === 'adaptive' && traits.efforts.includes('xhigh')
+        ? { type: 'adaptive', display: thinking.display ?? 'summarized' }
+        : thinking
     }
     case 'adaptive': {
       if (traits.thinking === 'adaptive') return thinking
       const budget = Math.floor(maxTokens / 2)
-      return traits.thinking === 'budget' && budget >= 1024 ? { type: 'enabled', budget_tokens: budget } : undefined
+      return traits.thinking === 'budget' && budget >= leastBudget
+        ? { type: 'enabled', budget_tokens: budget }
+        : undefined
     }
     case 'disabled':
     case 'between_tools':

@@ -1,6 +1,6 @@
 import type { GatewayError } from '../core/errors.ts'
 import type { FinishReason, ReplyPart } from '../core/reply.ts'
-import type { Usage } from '../core/usage.ts'
+import { addUsage, type Usage } from '../core/usage.ts'
 import { count, list, messageIn, record, statusError, type UpstreamIdentity } from '../upstream/errors.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -128,7 +128,15 @@ function merge(usage: Fields, update: unknown): Fields {
   return { ...usage, ...Object.fromEntries(present) }
 }
 
+/** What the vendor did to shorten the conversation is billed as well, and told apart from the message. */
 function toUsage(fields: Fields): Usage {
+  const compactions = list(fields.iterations)
+    .map(record)
+    .filter(({ type }) => type === 'compaction')
+  return compactions.map(bucketsOf).reduce(addUsage, bucketsOf(fields))
+}
+
+function bucketsOf(fields: Fields): Usage {
   const written = record(fields.cache_creation)
   const cacheWriteHour = count(written.ephemeral_1h_input_tokens)
   const cacheWriteTotal = count(fields.cache_creation_input_tokens)
@@ -161,6 +169,9 @@ function finishReason(value: unknown): FinishReason {
 
 /** The status that each kind of error would have had before the stream began. */
 const statusOf: Readonly<Record<string, number>> = {
+  authentication_error: 401,
+  permission_error: 403,
+  billing_error: 402,
   overloaded_error: 529,
   rate_limit_error: 429,
   invalid_request_error: 400,

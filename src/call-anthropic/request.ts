@@ -7,6 +7,7 @@ import { pairToolResults } from '../translation/tool-results.ts'
 import { type Block, type Conversation, conversationOf, type Turn } from './content.ts'
 import { type ClaudeTraits, traitsOf } from './models.ts'
 import { type Format, formatOf, toolFields } from './output.ts'
+import { schemaAllowance } from './schema.ts'
 import { type Thinking, thinkingOf } from './thinking.ts'
 
 export const anthropicDialect = 'anthropic-messages'
@@ -27,7 +28,8 @@ export function messagesRequest(request: ChatRequest, model: ModelCard, defaultM
   const paired = pairToolResults(request.messages, model)
   const conversation = conversationOf(paired.messages, traits)
   const accepted = acceptedSampling(request, model, ['seed', 'presence_penalty', 'frequency_penalty'])
-  const format = formatOf(request, model, traits)
+  const strictly = schemaAllowance()
+  const format = formatOf(request, model, { traits, strictly })
 
   const tokens = accepted.maxTokens ?? Math.min(defaultMaxTokens, model.maxOutputTokens)
   const thinking = thinkingOf(request, {
@@ -36,7 +38,7 @@ export function messagesRequest(request: ChatRequest, model: ModelCard, defaultM
     limit: { tokens, set: accepted.maxTokens !== undefined },
     obstacle: obstacleOf(request, conversation, traits),
   })
-  const tools = toolFields(request, model, { traits, thinks: thinking.on })
+  const tools = toolFields(request, model, { traits, strictly, thinks: thinking.on })
   const sampling = samplingFields(accepted.sampling, model, thinking)
   const stops = request.stop?.filter((stop) => stop.trim() !== '')
   const { system, turns, prefilled } = turnsOf(conversation, [...format.instructions, ...tools.instructions], traits)

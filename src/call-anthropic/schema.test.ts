@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JsonSchema } from '../core/tools.ts'
-import { claudeSchema } from './schema.ts'
+import { claudeSchema, schemaAllowance } from './schema.ts'
 
 const string = { type: 'string' }
 const object = (properties: Record<string, unknown>, more: Record<string, unknown> = {}) => ({
@@ -68,3 +68,14 @@ const cases: { name: string; schema: JsonSchema; expected: JsonSchema | undefine
 for (const { name, schema, expected } of cases) {
   test(`schema: ${name}`, () => assert.deepEqual(claudeSchema(schema), expected))
 }
+
+test('the limits are those of all schemas of a request together', () => {
+  const nullable = (count: number) =>
+    object(Object.fromEntries(Array.from({ length: count }, (_, index) => [`p${index}`, { type: ['string', 'null'] }])))
+  const allowed = schemaAllowance()
+  assert.notEqual(allowed(nullable(10)), undefined)
+  assert.equal(allowed(nullable(10)), undefined)
+  // What was not taken uses nothing up.
+  assert.notEqual(allowed(nullable(6)), undefined)
+  assert.notEqual(schemaAllowance()(nullable(10)), undefined)
+})

@@ -30,9 +30,22 @@ const mostUnions = 16
  * arbitrary keys, schemas that contain themselves, too many optional properties.
  */
 export function claudeSchema(schema: JsonSchema): JsonSchema | undefined {
-  if (!isExpressible(schema) || containsItself(schema)) return undefined
-  if (total(schema, optionalProperties) > mostOptional || total(schema, unions) > mostUnions) return undefined
-  return adjusted(schema)
+  return schemaAllowance()(schema)
+}
+
+/** `claudeSchema` for the schemas of one request: each one that it takes leaves less room for those after it. */
+export function schemaAllowance(): typeof claudeSchema {
+  let optional = 0
+  let united = 0
+  return (schema) => {
+    if (!isExpressible(schema) || containsItself(schema)) return undefined
+    const allOptional = optional + total(schema, optionalProperties)
+    const allUnited = united + total(schema, unions)
+    if (allOptional > mostOptional || allUnited > mostUnions) return undefined
+    optional = allOptional
+    united = allUnited
+    return adjusted(schema)
+  }
 }
 
 function isExpressible(schema: JsonSchema): boolean {

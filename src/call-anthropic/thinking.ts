@@ -5,7 +5,7 @@ import { type Warning, warning } from '../translation/sampling.ts'
 import type { ClaudeTraits } from './models.ts'
 
 /** The API takes no less. */
-const leastBudget = 1024
+export const leastBudget = 1024
 /** So much of the limit is for thinking at most, so that something is left for the reply. */
 const budgetShare = 0.8
 

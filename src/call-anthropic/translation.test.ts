@@ -38,6 +38,14 @@ const weather: FunctionTool = {
 }
 const image = { type: 'image', source: { kind: 'data', mediaType: 'image/png', data: 'aW1n' } } as const
 const schema = { type: 'object', properties: { a: { type: 'string' } }, required: ['a'] }
+const unions = (count: number) => ({
+  type: 'object',
+  properties: Object.fromEntries(
+    Array.from({ length: count }, (_, index) => [`p${index}`, { type: ['string', 'null'] }]),
+  ),
+  required: Array.from({ length: count }, (_, index) => `p${index}`),
+  additionalProperties: false,
+})
 const toolBody = { name: 'weather', description: 'Tells the weather.', input_schema: weather.parameters }
 const loop = [message('user', text('Go')), message('assistant', call('a')), message('tool', result('a', textPart('1')))]
 
@@ -93,6 +101,23 @@ const cases: {
     expected: {
       tools: [{ ...toolBody, input_schema: { ...weather.parameters, additionalProperties: false }, strict: true }],
     },
+  },
+  {
+    name: 'strict tools that together have more unions than a request may',
+    request: {
+      responseFormat: { type: 'json-schema', name: 'reply', schema: unions(9), strict: true },
+      tools: [
+        { type: 'function', name: 'many', parameters: unions(9), strict: true },
+        { type: 'function', name: 'few', parameters: unions(7), strict: true },
+      ],
+    },
+    expected: {
+      tools: [
+        { name: 'many', input_schema: unions(9) },
+        { name: 'few', input_schema: unions(7), strict: true },
+      ],
+    },
+    warnings: [/cannot be strict about many: left out/],
   },
   {
     name: 'a tool whose schema cannot be strict',

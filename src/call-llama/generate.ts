@@ -77,6 +77,7 @@ export async function* generate(
     if (writer.wants !== undefined) {
       grammar = await writer.hold((rules) => loaded.grammar(rules))
       yield* told(writer.ignored())
+      if (writer.done) break
     }
     if (written.length >= limit) {
       cut = true

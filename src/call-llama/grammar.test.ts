@@ -77,6 +77,10 @@ const unsayable: [string, JsonSchema][] = [
     'a schema that is too large',
     { type: 'array', prefixItems: Array.from({ length: 1100 }, (_, index) => ({ enum: [index] })) },
   ],
+  ['a choice that is too long', { enum: Array.from({ length: 20_000 }, (_, index) => `value${index}`) }],
+  ['a constant that is too long', { const: 'x'.repeat(200_000) }],
+  ['a choice of itself', { type: 'object', anyOf: [{ $ref: '#' }] }],
+  ['itself and more', { type: 'object', allOf: [{ $ref: '#' }] }],
 ]
 
 for (const [name, schema] of unsayable) {

@@ -14,6 +14,10 @@ export interface SchemaGrammar {
 
 /** Beyond this many rules a grammar is slower than the model. */
 const mostRules = 1000
+/** llama.cpp reads a grammar while everything else waits: this many characters in milliseconds, ten times as many in seconds. */
+export const longestGrammar = 100_000
+/** Schemas that are deeper than this mostly contain themselves without a name. */
+const deepest = 200
 /** llama.cpp writes repetitions out; more than this many characters or items are not counted. */
 const mostRepetitions = 200
 
@@ -44,11 +48,17 @@ export function schemaGrammar(schema: JsonSchema, prefix = 'rule'): SchemaGramma
   const writer = new GrammarWriter(schema, prefix)
   try {
     const value = writer.expression(schema)
+    if (lengthOf({ value, rules: writer.rules }) > longestGrammar) return undefined
     return { value, rules: writer.rules, ignored: [...writer.ignored] }
   } catch (error) {
     if (error instanceof Unsayable) return undefined
     throw error
   }
+}
+
+/** How many characters of a grammar a schema takes, more or less. */
+export function lengthOf({ value, rules }: Pick<SchemaGrammar, 'value' | 'rules'>): number {
+  return rules.reduce((sum, rule) => sum + rule.length, value.length)
 }
 
 /** A whole grammar whose root is one JSON value. */
@@ -93,6 +103,14 @@ class GrammarWriter {
   }
 
   expression(schema: unknown): string {
+    if (++this.#depth > deepest) throw new Unsayable('nested too deeply')
+    const value = this.#expression(schema)
+    this.#depth--
+    return value
+  }
+  #depth = 0
+
+  #expression(schema: unknown): string {
     if (!isSchema(schema)) return 'value'
     if (typeof schema.$ref === 'string') return this.#reference(schema.$ref)
     for (const keyword of Object.keys(schema)) if (!kept.has(keyword) && !silent.has(keyword)) this.ignored.add(keyword)
@@ -158,7 +176,8 @@ class GrammarWriter {
       return this.#rule(`"{" blank (${member} ("," blank ${member})*)? blank "}"`)
     }
     const needed = new Set(list(required))
-    const missing = [...needed].filter((name) => !known.some(([key]) => key === name))
+    const present = new Set<unknown>(known.map(([name]) => name))
+    const missing = [...needed].filter((name) => !present.has(name))
     const members = [...known, ...missing.map((name) => [String(name), {}] as const)].map(([name, schema]) => ({
       text: this.#rule(`${literal(name)} ":" blank ${this.expression(schema)}`),
       needed: needed.has(name),

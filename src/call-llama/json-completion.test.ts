@@ -76,3 +76,19 @@ test('what left its schema becomes JSON at least', () => {
   const whole = `{"b": [1, "x${completionOf('{"b": [1, "x', { type: 'object', properties: { a: { type: 'string' } } })}`
   assert.deepEqual(JSON.parse(whole), { b: [1, 'x'] })
 })
+
+const endless = { $ref: '#/$defs/a', $defs: { a: { $ref: '#/$defs/a' } } }
+const cutShort = [
+  { name: 'a list of a billion', schema: { type: 'array', items: {}, minItems: 1_000_000_000 }, text: '[1' },
+  { name: 'references in a circle', schema: endless, text: '{"a": [1' },
+  { name: 'a choice of itself', schema: { type: 'object', anyOf: [{ $ref: '#' }] }, text: '{"a": [1' },
+  { name: 'itself and more', schema: { type: 'object', allOf: [{ $ref: '#' }] }, text: '{"a": [1' },
+]
+
+for (const { name, schema, text } of cutShort) {
+  test(`becomes JSON in little space: ${name}`, () => {
+    const whole = text + completionOf(text, schema)
+    JSON.parse(whole)
+    assert.ok(whole.length < 1_000_000, `${whole.length} characters`)
+  })
+}

@@ -1,6 +1,6 @@
 import type { JsonSchema } from '../core/tools.ts'
 import { isSchema, list, mergedSchema, referred } from '../translation/json-schema.ts'
-import { exampleOf } from '../translation/schema-example.ts'
+import { exampleOf, exampleRoom, few } from '../translation/schema-example.ts'
 
 /**
  * What must follow JSON that was cut off so that it becomes a value of its schema: the shortest end of what was begun,
@@ -11,12 +11,20 @@ export function completionOf(text: string, schema: JsonSchema): string {
     return new Completion(text, schema).complete()
   } catch (error) {
     // It left its schema before it was cut off: then it shall be JSON, at least.
-    if (error instanceof Clash) return new Completion(text, {}).complete()
+    if (error instanceof Clash || error instanceof Endless) return new Completion(text, {}).complete()
     throw error
   }
 }
 
 class Clash extends Error {}
+
+/** The schema goes in circles, or has more branches than can be tried. */
+class Endless extends Error {}
+
+/** Values that are looked at, those of branches that came to nothing included. */
+const mostSteps = 100_000
+/** References and choices that are followed without a character being read. */
+const mostUnfolded = 100
 
 const anyName = 'more'
 
@@ -24,7 +32,10 @@ const anyName = 'more'
 class Completion {
   readonly #text: string
   readonly #root: JsonSchema
+  readonly #room = exampleRoom()
   #at = 0
+  #steps = 0
+  #unfolded = { at: -1, times: 0 }
 
   constructor(text: string, root: JsonSchema) {
     this.#text = text
@@ -38,6 +49,7 @@ class Completion {
   #value(given: unknown): string | undefined {
     const schema = this.#resolved(given)
     this.#blanks()
+    this.#count()
     if (this.#ended) return this.#example(schema)
 
     const choices = 'const' in schema ? [schema.const] : list(schema.enum)
@@ -56,6 +68,12 @@ class Completion {
     if (character === '[') return this.#array(schema)
     if (character === '"') return this.#string(schema)
     return this.#plain()
+  }
+
+  #count(): void {
+    const { at, times } = this.#unfolded
+    this.#unfolded = { at: this.#at, times: at === this.#at ? times + 1 : 0 }
+    if (++this.#steps > mostSteps || this.#unfolded.times > mostUnfolded) throw new Endless()
   }
 
   /** The first of several schemas that the text does not contradict. */
@@ -140,7 +158,7 @@ class Completion {
   #array(schema: JsonSchema): string | undefined {
     const first = list(schema.prefixItems)
     const itemAt = (index: number) => first[index] ?? schema.items
-    const least = Math.max(first.length, typeof schema.minItems === 'number' ? schema.minItems : 0)
+    const least = Math.max(first.length, few(schema.minItems) ?? 0)
     let length = 0
     let comma = false
     const rest = () => {
@@ -181,7 +199,7 @@ class Completion {
   }
 
   #plainExample(schema: JsonSchema): unknown {
-    return exampleOf({ ...schema, type: 'string' }, this.#root)
+    return exampleOf({ ...schema, type: 'string' }, this.#root, this.#room)
   }
 
   /** Moves behind the string; where the text ends within it, what would close it. */
@@ -211,12 +229,13 @@ class Completion {
   }
 
   #example(schema: unknown): string {
-    return JSON.stringify(exampleOf(schema, this.#root))
+    return JSON.stringify(exampleOf(schema, this.#root, this.#room))
   }
 
-  #resolved(given: unknown): JsonSchema {
+  #resolved(given: unknown, followed = 0): JsonSchema {
     if (!isSchema(given)) return {}
-    return typeof given.$ref === 'string' ? this.#resolved(referred(given.$ref, this.#root)) : given
+    if (followed > mostUnfolded) throw new Endless()
+    return typeof given.$ref === 'string' ? this.#resolved(referred(given.$ref, this.#root), followed + 1) : given
   }
 
   #blanks(): void {

@@ -84,6 +84,17 @@ test('what cannot become a call has no grammar', () => {
   assert.equal(callGrammar({ tools: [weather], forced: false, parallel: false }, 'Hm'), undefined)
 })
 
+test('many schemas together make no grammar that takes long to read', () => {
+  const choice = { enum: Array.from({ length: 4000 }, (_, index) => `value${index}`) }
+  const parameters = { type: 'object', properties: { choice }, required: ['choice'] }
+  const tools = Array.from({ length: 20 }, (_, index) => ({ ...weather, name: `tool${index}`, parameters }))
+  const found = callGrammar({ tools, forced: false, parallel: false }, '')
+  assert.ok((found?.grammar.length ?? 0) < 150_000)
+  assert.equal(found?.ignored.includes('the schema of tool0'), false)
+  assert.ok(found?.ignored.includes('the schema of tool19'))
+  assert.match(found?.grammar ?? '', /tool19/)
+})
+
 test('tools, calls and results as turns', () => {
   const text = (said: string) => ({ type: 'text', text: said }) as const
   const request = chat('', {
@@ -184,4 +195,14 @@ test('a reply that shall be JSON may still begin with a call', () => {
   const { grammars } = planReply(chat('Hi', { tools: [weather], responseFormat: { type: 'json' } }))
   assert.match(grammars?.[0] ?? '', /^root ::= object \| "<tool_call>"\n/)
   assert.match(planReply(chat('Hi', { responseFormat: { type: 'json' } })).grammars?.[0] ?? '', /^root ::= object\n/)
+})
+
+test('nothing is said behind what cannot become a call', async () => {
+  const offered = { tools: [weather], forced: false, parallel: false }
+  const writer = new ReplyWriter({ offered, grammars: undefined, stopTexts: [], stops: [] })
+  const said = (text: string) => [...writer.push({ text, logprobs: [] })].map((part) => 'text' in part && part.text)
+  assert.deepEqual(said('Well, <tool_call>Hm'), ['Well, '])
+  assert.equal(await writer.hold(async () => undefined), undefined)
+  assert.equal(writer.done, true)
+  assert.deepEqual(said('!'), [])
 })

@@ -1,5 +1,5 @@
 import { type FunctionTool, functionTools, type ToolChoice } from '../core/tools.ts'
-import { jsonRules, literal, schemaGrammar } from './grammar.ts'
+import { jsonRules, lengthOf, literal, longestGrammar, schemaGrammar } from './grammar.ts'
 import { argumentsSignature, oneLine } from './schema-signature.ts'
 
 /** How a call begins and ends in the text of a model: the way of Hermes, Qwen and SmolLM2, which others understand too. */
@@ -61,8 +61,13 @@ export function callGrammar(
 ): { readonly grammar: string; readonly ignored: readonly string[] } | undefined {
   const rules: string[] = []
   const ignored = new Set<string>()
+  let left = longestGrammar
   const calls = tools.map(({ name, parameters }, index) => {
-    const found = schemaGrammar(parameters, `tool${index}`)
+    const said = schemaGrammar(parameters, `tool${index}`)
+    const length = said === undefined ? 0 : lengthOf(said)
+    // Those of the first tools stand, as long as all of them together do not take too long to read.
+    const found = length > left ? undefined : said
+    if (found !== undefined) left -= length
     if (found === undefined) ignored.add(`the schema of ${name}`)
     for (const keyword of found?.ignored ?? []) ignored.add(keyword)
     rules.push(...(found?.rules ?? []))

@@ -95,6 +95,7 @@ export class ReplyWriter {
 
   *push(piece: TextPiece): Generator<ReplyPart> {
     if (this.#reader !== undefined) return yield* this.#reader.push(piece.text)
+    if (this.#stopped) return
     const { piece: ready, stopped, stop, after = '' } = this.#stops.push(piece)
     if (ready !== undefined && ready.text !== '') yield delta(ready)
     if (!stopped) return

@@ -51,6 +51,18 @@ test('what the client says stands', async (context) => {
   assert.match(reply.native ?? '', /"logprobs":\[/)
 })
 
+test('a client that chooses its context itself is not held to the sizes of the operator', async (context) => {
+  const { server, send } = await start(context)
+  const long = { messages: [{ role: 'user', content: [{ type: 'text', text: 'x'.repeat(200_000) }] }] } as const
+  const reply = await send(plain.replace('{', '{"options":{"num_ctx":131072},'), long)
+  assert.equal(reply.error, undefined)
+  await send(plain)
+  assert.deepEqual(
+    server.requests.map(({ body }) => body.options.num_ctx),
+    [131_072, 2048],
+  )
+})
+
 test('lines pass as they came, beside what they mean, without log-probabilities that nobody asked for', async (context) => {
   const extra = { body: { big: 1 }, event: { type: 'future', done: false } }
   const { send } = await start(context, { script: { text: 'Hello there', reasoning: 'Hm', extra } })

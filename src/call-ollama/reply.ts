@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { parseExactly } from '../core/exact-json.ts'
 import type { FinishReason, ReplyPart, TokenLogprob } from '../core/reply.ts'
 import { noUsage, type Usage } from '../core/usage.ts'
 import { count, isRecord, messageIn, statusError, type UpstreamIdentity } from '../upstream/errors.ts'
@@ -17,8 +18,8 @@ export class OllamaReply {
     this.#oneCall = oneCall
   }
 
-  /** Throws what an error line says. */
-  *partsOf(line: Fields): Generator<ReplyPart> {
+  /** `text` is the line as it came: numbers of a call's arguments are kept as they stand there. Throws what an error line says. */
+  *partsOf(line: Fields, text: string): Generator<ReplyPart> {
     // A status of 500 says: whatever the text, the failure is the server's.
     if ('error' in line) {
       const message = messageIn(line.error)
@@ -36,8 +37,14 @@ export class OllamaReply {
       const logprobs = logprobsOf(line.logprobs)
       yield { type: 'text-delta', text: content, ...(logprobs.length > 0 && { logprobs }) }
     }
-    for (const call of Array.isArray(tool_calls) ? tool_calls : []) yield* this.#callOf(call)
+    if (Array.isArray(tool_calls) && tool_calls.length > 0) yield* this.#callsOf(text)
     if (line.done === true) yield { type: 'finish', reason: this.#reasonOf(line), usage: usageOf(line) }
+  }
+
+  *#callsOf(text: string): Generator<ReplyPart> {
+    const line = parseExactly(text)
+    const calls = isRecord(line) && isRecord(line.message) ? line.message.tool_calls : []
+    for (const call of Array.isArray(calls) ? calls : []) yield* this.#callOf(call)
   }
 
   *#callOf(call: unknown): Generator<ReplyPart> {

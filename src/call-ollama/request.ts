@@ -18,7 +18,6 @@ const imageBytes = 4000
 
 export interface ContextSize {
   readonly numCtx: number
-  readonly promptTokens: number
 }
 
 /** What the operator configured about every request. */
@@ -49,8 +48,14 @@ export function contextSizes(identity: UpstreamIdentity, sizes: readonly number[
     const fitting = possible.find((size) => size >= wanted) ?? greatest
     const numCtx = Math.max(fitting, chosen.get(model.id) ?? 0)
     chosen.set(model.id, numCtx)
-    return { numCtx, promptTokens }
+    return { numCtx }
   }
+}
+
+/** The context that the client itself chose: it knows what it does. */
+export function clientSize({ body }: ClientRequest): ContextSize | undefined {
+  const { options } = fieldsIn(body)
+  return isRecord(options) && typeof options.num_ctx === 'number' ? { numCtx: options.num_ctx } : undefined
 }
 
 /** Deliberately high, as what does not fit is lost. Bytes, not characters: other scripts need more tokens than letters. */
@@ -159,11 +164,10 @@ export function keepAliveFor(keepAlive: string): string | number {
  */
 export function nativeBody(client: ClientRequest, model: ModelCard, { keepAlive, size }: OllamaHow): string {
   const body = fieldsIn(client.body)
-  const options = isRecord(body.options) ? body.options : {}
   const missing = (field: string) => body[field] === undefined || body[field] === null
   return editFields(client.body, {
     model: model.id,
-    ...(typeof options.num_ctx !== 'number' && { options: { ...exactOptions(client), num_ctx: size.numCtx } }),
+    ...(clientSize(client) === undefined && { options: { ...exactOptions(client), num_ctx: size.numCtx } }),
     ...(missing('keep_alive') && { keep_alive: keepAliveFor(keepAlive) }),
     ...(missing('truncate') && { truncate: false }),
     ...(missing('shift') && { shift: false }),

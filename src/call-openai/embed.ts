@@ -3,10 +3,11 @@ import { noUsage } from '../core/usage.ts'
 import type { EmbeddingCall } from '../providers/provider.ts'
 import { count, isRecord, list, record, upstreamError } from '../upstream/errors.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import type { Preset } from './presets.ts'
 
 /** Vectors from `/embeddings`. Servers of their own mind send base64 where numbers were asked for. */
 export async function embeddings(
-  upstream: Upstream,
+  { upstream, preset }: { readonly upstream: Upstream; readonly preset: Preset },
   call: EmbeddingCall,
   signal: AbortSignal,
 ): Promise<EmbeddingReply> {
@@ -16,7 +17,7 @@ export async function embeddings(
     input: request.inputs,
     encoding_format: 'float',
     ...(request.dimensions !== undefined && { dimensions: request.dimensions }),
-    ...(request.user !== undefined && { user: request.user }),
+    ...(request.user !== undefined && !preset.unsupported.includes('user') && { user: request.user }),
   }
   const answer = record(await upstream.json({ method: 'POST', path: '/embeddings', body }, signal))
   const entries = list(answer.data).map(record)

@@ -4,6 +4,7 @@ import { isText } from '../core/content.ts'
 import type { ModelCard } from '../core/model.ts'
 import type { Message } from '../core/request.ts'
 import { type Warning, warning } from '../translation/sampling.ts'
+import { isRecord, list, record } from '../upstream/errors.ts'
 import type { Preset } from './presets.ts'
 
 type ChatMessage = Readonly<Record<string, unknown>> & { readonly role: Message['role'] }
@@ -117,6 +118,35 @@ function mediaOf({ content, name }: ToolResultPart, lost: Set<string>): readonly
 
 function following(media: readonly Piece[]): readonly ChatMessage[] {
   return media.length === 0 ? [] : [{ role: 'user', content: media }]
+}
+
+/** A client's own messages, without what this server refuses in them; undefined where there is no such thing. */
+export function acceptedMessages(messages: unknown, preset: Preset): readonly unknown[] | undefined {
+  if (!Array.isArray(messages)) return undefined
+  const accepted = messages.map((message) => (isRecord(message) ? acceptedMessage(message, preset) : message))
+  return accepted.some((message, index) => message !== messages[index]) ? accepted : undefined
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+function acceptedMessage(message: Fields, preset: Preset): Fields {
+  const refused = message.role === 'assistant' ? preset.refusedThoughts.filter((field) => field in message) : []
+  const ids = preset.shortIds ? shortened(message, preset) : {}
+  if (refused.length === 0 && Object.keys(ids).length === 0) return message
+  const left = Object.entries(message).filter(([field]) => !refused.includes(field))
+  return { ...Object.fromEntries(left), ...ids }
+}
+
+/** The fields with ids of tool calls, where one of those is too long. */
+function shortened({ tool_calls: calls, tool_call_id: answered }: Fields, preset: Preset): Fields {
+  const short = (id: unknown) => (typeof id === 'string' ? toolId(id, preset) : id)
+  const called = list(calls).map(record)
+  return {
+    ...(short(answered) !== answered && { tool_call_id: short(answered) }),
+    ...(called.some(({ id }) => short(id) !== id) && {
+      tool_calls: called.map((call) => ({ ...call, id: short(call.id) })),
+    }),
+  }
 }
 
 /** The same id gives the same one, so that calls and results still meet. */

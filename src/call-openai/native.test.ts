@@ -5,6 +5,7 @@ import { assertError, card, chat, collect, never, openProvider } from '../../tes
 import { type OpenaiScript, startOpenaiStandIn } from '../../test/fixtures/stand-ins/openai.ts'
 import type { ModelCard } from '../core/model.ts'
 import { openaiCompatible } from '../providers/openai-compatible.ts'
+import { responsesReader } from './responses-reply.ts'
 
 type Options = z.input<typeof openaiCompatible.options>
 
@@ -164,6 +165,25 @@ const edits: {
     expected: { max_tokens: 50, max_completion_tokens: undefined },
   },
   {
+    name: 'what Mistral refuses, and its own name of the seed',
+    fields: '"stream_options":{"include_usage":true},"user":"me","seed":7,"logprobs":true,"top_logprobs":2,',
+    options: { preset: 'mistral' },
+    expected: {
+      stream_options: undefined,
+      user: undefined,
+      seed: undefined,
+      random_seed: 7,
+      logprobs: undefined,
+      top_logprobs: undefined,
+    },
+    warnings: [/does not accept user, logprobs, top_logprobs/],
+  },
+  {
+    name: 'a field of another API, which is the server’s own matter',
+    fields: '"top_k":5,',
+    expected: { top_k: 5 },
+  },
+  {
     name: 'a limit over that of the model',
     dialect: 'openai-responses',
     fields: '"max_output_tokens":50,',
@@ -228,6 +248,90 @@ test('an error event of a response', async (context) => {
   assertError(reply.error, 'upstream_rate_limited', /Slow down/)
 })
 
+const asked = { role: 'user', content: 'Hi', odd: 1 }
+const toolCall = (id: string) => ({ id, type: 'function', function: { name: 'f', arguments: '{}' } })
+const thoughtful = { reasoning_content: 'Hm.', reasoning_details: [{ type: 'reasoning.text', text: 'Hm.' }] }
+const called = (id: string) => ({ role: 'assistant', content: null, tool_calls: [toolCall(id)] })
+const answered = (id: string) => ({ role: 'tool', tool_call_id: id, content: 'ok' })
+const elsewhere = [asked, { ...called('call_1'), ...thoughtful, reasoning: 'Hm.' }, answered('call_1')]
+
+// A conversation may have been with another vendor's model before.
+for (const [preset, expected] of [
+  ['mistral', [asked, called('74196fe72'), answered('74196fe72')]],
+  ['groq', [asked, { ...called('call_1'), reasoning: 'Hm.' }, answered('call_1')]],
+  ['cerebras', [asked, { ...called('call_1'), reasoning: 'Hm.' }, answered('call_1')]],
+  ['vllm', elsewhere],
+] as const) {
+  test(`what ${preset} would refuse in a conversation does not reach it`, async (context) => {
+    const { server, provider } = await start(context, undefined, { preset })
+    const body = JSON.stringify({ model: 'auto', stream: true, messages: elsewhere })
+    const request = chat('Hi', { dialect: 'openai-chat', stream: true, client: { body, headers: {}, query: '' } })
+    await collect(provider.send({ request, model: gpt }, never))
+    assert.deepEqual(server.requests[0]?.body.messages, expected)
+  })
+}
+
+// A reply that passed is read, too: it may be recalled for an equal request.
+for (const [dialect, fields] of [
+  ['openai-chat', '"logprobs":true,"top_logprobs":2,'],
+  ['openai-completions', '"logprobs":2,'],
+  ['openai-responses', '"include":["message.output_text.logprobs"],"top_logprobs":2,'],
+] as const) {
+  for (const stream of [true, false]) {
+    test(`the likeliest tokens are understood: ${dialect}, ${stream}`, async (context) => {
+      const { provider } = await start(context, { text: 'Hi' })
+      const { parts } = await collect(
+        provider.send({ request: native(dialect, { stream, fields }), model: gpt }, never),
+      )
+      const told = parts.flatMap((part) => (part.type === 'text-delta' ? (part.logprobs ?? []) : []))
+      assert.equal(told.length, 1)
+      assert.deepEqual(told[0]?.top, [
+        { token: 'Hi', logprob: -0.5 },
+        { token: ' other1', logprob: -1.5 },
+      ])
+    })
+  }
+}
+
+test('an error within a stream about our key is not for the client', async (context) => {
+  const error = { message: 'Incorrect API key: sk-te**', type: 'invalid_request_error', code: 'invalid_api_key' }
+  const { provider } = await start(context, { text: 'Hi', failure: { kind: 'error-event', afterChunks: 0, error } })
+  const reply = await collect(provider.send({ request: native('openai-chat'), model: gpt }, never))
+  assertError(reply.error, 'upstream_unauthorized')
+  assert.equal(reply.error.frame, undefined)
+})
+
+for (const dialect of ['openai-chat', 'openai-completions'] as const) {
+  test(`a body without any choice is no reply: ${dialect}`, async (context) => {
+    const { provider } = await start(context, { text: 'Hi', extra: { body: { choices: undefined } } })
+    const reply = await collect(provider.send({ request: native(dialect, { stream: false }), model: gpt }, never))
+    assertError(reply.error, 'upstream_failed', /no complete reply/)
+  })
+}
+
+for (const whole of [true, false]) {
+  test(`a response’s call of a custom tool: ${whole}`, () => {
+    const reader = responsesReader({ name: 'p', url: '', keyHint: '', secrets: [] })
+    const item = { type: 'custom_tool_call', call_id: 'c', name: 'patch', input: 'a "b"' }
+    const events = whole
+      ? [{ object: 'response', status: 'completed', output: [item] }]
+      : [
+          { type: 'response.output_item.added', output_index: 0, item: { ...item, input: '' } },
+          { type: 'response.custom_tool_call_input.delta', output_index: 0, delta: 'a "b"' },
+          { type: 'response.completed', response: { status: 'completed' } },
+        ]
+    assert.deepEqual(
+      events.flatMap((event) => reader.read(event)),
+      [
+        { type: 'opaque', kind: 'custom_tool_call' },
+        { type: 'tool-call', index: 0, id: 'c', name: 'patch' },
+        { type: 'tool-call-delta', index: 0, arguments: 'a "b"' },
+      ],
+    )
+    assert.equal(reader.finish()?.reason, 'tool-calls')
+  })
+}
+
 test('an error is told in the server’s own words', async (context) => {
   const body = { error: { message: 'odd', type: 'invalid_request_error', param: 'x', code: 'odd_one' } }
   const { provider } = await start(context, { failure: { kind: 'status', status: 422, body } })
@@ -257,6 +361,20 @@ for (const [options, expected] of [
     assert.deepEqual([...openaiCompatible.speaks(parsed)].toSorted(), [...expected].toSorted())
   })
 }
+
+test('vectors of Mistral, which does not want to know the user', async (context) => {
+  for (const [preset, expected] of [
+    ['mistral', undefined],
+    ['openai', 'me'],
+  ] as const) {
+    const { server, provider } = await start(context, undefined, { preset })
+    await provider.embed?.(
+      { request: { id: 'r', dialect: 'native', model: 'auto', inputs: ['one'], user: 'me' }, model: gpt },
+      never,
+    )
+    assert.equal(server.requests[0]?.body.user, expected)
+  }
+})
 
 for (const base64 of [false, true]) {
   test(`vectors, ${base64 ? 'packed' : 'as numbers'}`, async (context) => {

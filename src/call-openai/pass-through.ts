@@ -4,6 +4,7 @@ import { edited, withData } from '../translation/pass-through.ts'
 import { fixedFields, leftOut, lowered, type Warning } from '../translation/sampling.ts'
 import { isRecord, list, record } from '../upstream/errors.ts'
 import type { ServerEvent } from '../upstream/sse.ts'
+import { acceptedMessages } from './messages.ts'
 import { openaiChat, openaiCompletions, openaiResponses, type Preset } from './presets.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -40,18 +41,34 @@ export function passedBody({ client, dialect, stream, model, preset }: PassedCal
   const warnings: Warning[] = []
   const edits: Record<string, unknown> = { model: model.id }
 
-  const refused = model.fixedSampling ? fixedFields.filter((field) => field in fields) : []
+  const refused = refusedFields(model, preset).filter((field) => field in fields)
   for (const field of refused) edits[field] = undefined
+  if (preset.seedField !== 'seed' && 'seed' in fields) {
+    edits.seed = undefined
+    edits[preset.seedField] = fields.seed
+  }
   if (refused.length > 0) warnings.push(leftOut(model, refused))
   limit(fields, { dialect, model, preset, edits, warnings })
+
+  const messages = dialect === openaiChat ? acceptedMessages(fields.messages, preset) : undefined
+  if (messages !== undefined) edits.messages = messages
 
   const options = record(fields.stream_options)
   const usage = stream && dialect !== openaiResponses && preset.streamOptions && options.include_usage !== true
   if (usage) edits.stream_options = { ...options, include_usage: true }
+  // Such servers report the usage unasked, so that nothing is lost.
+  if (!preset.streamOptions && 'stream_options' in fields) edits.stream_options = undefined
   const judged = preset.logprobs === 'judged' && model.backend === 'local'
   const logprobs = judged && dialect === openaiChat && fields.logprobs !== true
   if (logprobs) edits.logprobs = true
   return { bodyText: edited(client.body, edits), added: { usage, logprobs }, warnings }
+}
+
+/** A field that is not OpenAI's own (`top_k`) was meant for the server: what it takes is between the two. */
+function refusedFields(model: ModelCard, preset: Preset): readonly string[] {
+  const own = preset.unsupported.filter((field) => field !== 'top_k')
+  const logprobs = preset.logprobs === 'refused' ? ['logprobs', 'top_logprobs'] : []
+  return [...new Set([...(model.fixedSampling ? fixedFields : []), ...own, ...logprobs])]
 }
 
 interface Limit {

@@ -29,6 +29,8 @@ export interface Preset {
   readonly reasoning: 'effort' | 'openai' | 'openrouter' | 'deepseek' | 'template' | 'gpt-oss' | 'none'
   /** The field of an assistant's message that takes earlier thoughts back. Without one they are left out. */
   readonly thoughtsField: 'reasoning_content' | 'reasoning' | undefined
+  /** Fields of an assistant's message that fail the whole request; a client may have them from another model. */
+  readonly refusedThoughts: readonly string[]
   /** What `response_format` knows: `object` has no schemas, `schema` knows nothing but them. */
   readonly formats: 'both' | 'object' | 'schema'
   /** True where the ids of tool calls are nine letters and digits. */
@@ -47,6 +49,7 @@ const usual: Preset = {
   listsAllModels: true,
   reasoning: 'effort',
   thoughtsField: undefined,
+  refusedThoughts: [],
   formats: 'both',
   shortIds: false,
 }
@@ -106,6 +109,7 @@ export const presets = {
     maxTokensField: 'max_completion_tokens',
     logprobs: 'refused',
     reasoning: 'gpt-oss',
+    refusedThoughts: ['reasoning_content', 'reasoning_details'],
   },
   mistral: {
     ...usual,
@@ -116,6 +120,7 @@ export const presets = {
     unsupported: ['top_k', 'user'],
     logprobs: 'refused',
     reasoning: 'none',
+    refusedThoughts: ['reasoning_content', 'reasoning_details', 'reasoning'],
     shortIds: true,
   },
   deepseek: {
@@ -157,6 +162,7 @@ export const presets = {
     dialects: [openaiCompletions],
     maxTokensField: 'max_completion_tokens',
     reasoning: 'gpt-oss',
+    refusedThoughts: ['reasoning_content', 'reasoning_details'],
   },
   gemini: {
     ...usual,

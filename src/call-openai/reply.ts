@@ -25,7 +25,11 @@ interface Choice {
 
 export function chatReader(): ReplyReader {
   return choicesReader((fields, choice, of) => {
-    const parts = messageParts(record(fields.delta ?? fields.message), choice, tokensOf(fields.logprobs))
+    const parts = messageParts(
+      record(fields.delta ?? fields.message),
+      choice,
+      tokensOf(record(fields.logprobs).content),
+    )
     return of === undefined ? parts : parts.map((part) => (isContent(part) ? { ...part, ...of } : part))
   })
 }
@@ -34,11 +38,13 @@ export function chatReader(): ReplyReader {
 export function completionReader(): ReplyReader {
   return choicesReader(({ text, logprobs }, _choice, of) => {
     if (typeof text !== 'string' || text === '') return []
-    const tokens = list(record(logprobs).tokens)
-    const values = list(record(logprobs).token_logprobs)
-    const told = tokens.flatMap((token, at): readonly TokenLogprob[] => {
-      const logprob = values[at]
-      return typeof token === 'string' && typeof logprob === 'number' ? [{ token, logprob }] : []
+    const { tokens, token_logprobs: values, top_logprobs: tops } = record(logprobs)
+    const told = list(tokens).flatMap((token, at): readonly TokenLogprob[] => {
+      const logprob = list(values)[at]
+      if (typeof token !== 'string' || typeof logprob !== 'number') return []
+      const others = Object.entries(record(list(tops)[at]))
+      const top = others.flatMap(([token, logprob]) => tokenOf({ token, logprob }) ?? [])
+      return [{ token, logprob, ...(top.length > 0 && { top }) }]
     })
     return [{ type: 'text-delta', text, ...(told.length > 0 && { logprobs: told }), ...of }]
   })
@@ -72,7 +78,7 @@ function choicesReader(partsOf: ChoiceParts): ReplyReader {
       return [...parts, { type: 'usage', usage }]
     },
     end() {
-      for (const choice of [choiceAt(0), ...choices]) choice.reason ??= choice.calls.length > 0 ? 'tool-calls' : 'stop'
+      for (const choice of choices) choice.reason ??= choice.calls.length > 0 ? 'tool-calls' : 'stop'
     },
     finish() {
       const reasons = choices.flatMap(({ reason }) => reason ?? [])
@@ -99,6 +105,9 @@ function messageParts(message: Fields, choice: Choice, logprobs: readonly TokenL
   const text = typeof message.content === 'string' && message.content !== '' ? message.content : refusal
   if (typeof text === 'string' && text !== '') {
     parts.push({ type: 'text-delta', text, ...(logprobs.length > 0 && { logprobs }) })
+  } else if (message.content === '' && logprobs.length > 0 && parts.length === 0) {
+    // A token that is a piece of a character says nothing until the rest of it comes.
+    parts.push({ type: 'text-delta', text: '', logprobs })
   }
   for (const [at, call] of list(message.tool_calls).map(record).entries()) parts.push(...callParts(call, at, choice))
   if (isRecord(message.function_call))
@@ -114,21 +123,25 @@ function pushThought(parts: ReplyPart[], text: unknown): void {
 
 /** A piece of a tool call. Servers without indexes, or with the same for all, tell their calls apart by the id. */
 function callParts(call: Fields, position: number, { calls }: Choice): readonly ReplyPart[] {
-  const { name, arguments: fragment } = record(call.function)
+  const custom = isRecord(call.custom) ? call.custom : undefined
+  // The input of a custom tool is no JSON, and only the native form can carry it: it is read to be counted.
+  const { name, arguments: fragment } =
+    custom === undefined ? record(call.function) : { name: custom.name, arguments: custom.input }
   const given = typeof call.id === 'string' ? call.id : ''
   const at = call.index ?? position
   let known = calls.findLastIndex(({ index, id }) => index === at && (given === '' || id === given))
   const begins = known === -1
   if (begins) known = calls.push({ index: at, id: given || `call_${randomUUID().replaceAll('-', '')}` }) - 1
-  const parts: ReplyPart[] = []
+  const parts: ReplyPart[] = begins && custom !== undefined ? [{ type: 'opaque', kind: 'custom' }] : []
   if (begins) parts.push({ type: 'tool-call', index: known, id: calls[known]?.id ?? '', name: String(name ?? '') })
   const text = isRecord(fragment) ? JSON.stringify(fragment) : fragment
   if (typeof text === 'string' && text !== '') parts.push({ type: 'tool-call-delta', index: known, arguments: text })
   return parts
 }
 
-function tokensOf(logprobs: unknown): readonly TokenLogprob[] {
-  return list(record(logprobs).content).flatMap((entry) => {
+/** The probabilities in a list of OpenAI's form. */
+export function tokensOf(logprobs: unknown): readonly TokenLogprob[] {
+  return list(logprobs).flatMap((entry) => {
     const { top_logprobs, ...own } = record(entry)
     const token = tokenOf(own)
     const top = list(top_logprobs).flatMap((other) => tokenOf(record(other)) ?? [])
@@ -181,6 +194,7 @@ function statusOf({ code, status, type }: Fields): number {
     if (typeof number === 'number' && number >= 400 && number < 600) return number
   }
   const words = [code, type].filter((word) => typeof word === 'string').join(' ')
+  if (/invalid_?api_?key|authentication/i.test(words)) return 401
   if (/rate_?limit|insufficient_quota/i.test(words)) return 429
   if (/overloaded|unavailable/i.test(words)) return 503
   if (/invalid_request|bad_?request|context_length/i.test(words)) return 400

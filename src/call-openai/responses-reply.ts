@@ -1,7 +1,7 @@
 import type { FinishReason, ReplyPart } from '../core/reply.ts'
 import type { Usage } from '../core/usage.ts'
 import { count, isRecord, list, record, type UpstreamIdentity } from '../upstream/errors.ts'
-import { type ReplyReader, streamError } from './reply.ts'
+import { type ReplyReader, streamError, tokensOf } from './reply.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -21,6 +21,10 @@ export function responsesReader(identity: UpstreamIdentity): ReplyReader {
       case 'function_call':
         calls.set(at, calls.size)
         return [callPart(item, calls.size - 1)]
+      case 'custom_tool_call':
+        // Its input is no JSON, and only the native form can carry it: it is read to be counted.
+        calls.set(at, calls.size)
+        return [{ type: 'opaque', kind: item.type }, callPart(item, calls.size - 1)]
       default:
         return [{ type: 'opaque', kind: String(item.type) }]
     }
@@ -51,6 +55,7 @@ export function responsesReader(identity: UpstreamIdentity): ReplyReader {
         case 'response.output_text.annotation.added':
           return [{ type: 'opaque', kind: 'annotations' }]
         case 'response.function_call_arguments.delta':
+        case 'response.custom_tool_call_input.delta':
           return argumentParts(event.delta, calls.get(at))
         case 'response.completed':
         case 'response.incomplete':
@@ -90,6 +95,8 @@ function wholeItem(item: Fields, call: number | undefined): readonly ReplyPart[]
     }
     case 'function_call':
       return argumentParts(item.arguments, call)
+    case 'custom_tool_call':
+      return argumentParts(item.input, call)
     default:
       return []
   }
@@ -111,10 +118,7 @@ function signatureParts({ type, encrypted_content }: Fields): readonly ReplyPart
 
 function textParts(text: unknown, logprobs?: unknown): readonly ReplyPart[] {
   if (typeof text !== 'string' || text === '') return []
-  const told = list(logprobs).flatMap((entry) => {
-    const { token, logprob } = record(entry)
-    return typeof logprob === 'number' ? [{ token: String(token ?? ''), logprob }] : []
-  })
+  const told = tokensOf(logprobs)
   return [{ type: 'text-delta', text, ...(told.length > 0 && { logprobs: told }) }]
 }
 

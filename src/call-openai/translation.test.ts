@@ -360,7 +360,12 @@ test('log-probabilities with those of other tokens', async (context) => {
   ])
 })
 
-const replies: { name: string; chunks: Record<string, unknown>[]; expected: unknown[] }[] = [
+const replies: {
+  name: string
+  chunks: Record<string, unknown>[]
+  logprobs?: Record<string, unknown>
+  expected: unknown[]
+}[] = [
   {
     name: 'calls without an index, whole',
     chunks: [
@@ -394,6 +399,24 @@ const replies: { name: string; chunks: Record<string, unknown>[]; expected: unkn
     ],
   },
   {
+    name: 'a call of a custom tool, which passes through',
+    chunks: [
+      { tool_calls: [{ index: 0, id: 'a', type: 'custom', custom: { name: 'shell', input: '' } }] },
+      { tool_calls: [{ index: 0, custom: { input: 'ls "x"' } }] },
+    ],
+    expected: [
+      { type: 'opaque', kind: 'custom' },
+      { type: 'tool-call', index: 0, id: 'a', name: 'shell' },
+      { type: 'tool-call-delta', index: 0, arguments: 'ls "x"' },
+    ],
+  },
+  {
+    name: 'the probability of a token that is half a character',
+    chunks: [{ content: '' }],
+    logprobs: { content: [{ token: '\ufffd', logprob: -1 }] },
+    expected: [{ type: 'text-delta', text: '', logprobs: [{ token: '\ufffd', logprob: -1 }] }],
+  },
+  {
     name: 'content in pieces',
     chunks: [
       {
@@ -419,16 +442,23 @@ const replies: { name: string; chunks: Record<string, unknown>[]; expected: unkn
   },
 ]
 
-for (const { name, chunks, expected } of replies) {
+for (const { name, chunks, logprobs, expected } of replies) {
   test(`chunks: ${name}`, () => {
     const reader = chatReader()
-    const parts = chunks.flatMap((delta) => reader.read({ choices: [{ index: 0, delta }] }))
+    const parts = chunks.flatMap((delta) => reader.read({ choices: [{ index: 0, delta, logprobs }] }))
     assert.deepEqual(parts, expected)
     assert.equal(reader.finish(), undefined)
     reader.read({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })
     assert.equal(reader.finish()?.reason, expected.some((part) => Object(part).id) ? 'tool-calls' : 'stop')
   })
 }
+
+test('a stream of nothing but its end is no reply', async () => {
+  const reader = chatReader()
+  reader.read({ choices: [] })
+  reader.end()
+  assert.equal(reader.finish(), undefined)
+})
 
 test('a place among the replies that nobody asked for does not fill the memory', () => {
   const reader = chatReader()

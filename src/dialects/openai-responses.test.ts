@@ -197,6 +197,18 @@ const replies: readonly {
     ],
   },
   {
+    name: 'free text that was cut',
+    parts: [called(0, 'apply_patch'), argued(0, '{"input":"*** \\\\ Begin\\u00')],
+    reason: 'length',
+    output: [{ ...customCall(0, '*** \\ Begin'), status: 'incomplete' }],
+    events: [
+      'output_item.added',
+      'custom_tool_call_input.delta *** \\ Begin',
+      'custom_tool_call_input.done',
+      'output_item.done',
+    ],
+  },
+  {
     name: 'free text that the model did not wrap',
     parts: [called(0, 'apply_patch'), argued(0, '*** Begin')],
     reason: 'tool-calls',

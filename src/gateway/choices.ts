@@ -1,7 +1,7 @@
 import { GatewayError } from '../core/errors.ts'
 import type { FinishReason, ReplyPart } from '../core/reply.ts'
 import { type ChatRequest, estimatePromptTokens } from '../core/request.ts'
-import { noUsage, type Usage } from '../core/usage.ts'
+import { addUsage, noUsage, type Usage } from '../core/usage.ts'
 import type { OpenProvider, ProviderCall } from '../providers/provider.ts'
 
 /**
@@ -98,15 +98,5 @@ function next(one: Running) {
 }
 
 function sum(usages: readonly (Usage | undefined)[]): Usage {
-  return usages.reduce<Usage>((total, usage) => {
-    if (usage === undefined) return total
-    return {
-      input: total.input + usage.input,
-      cacheRead: total.cacheRead + usage.cacheRead,
-      cacheWrite: total.cacheWrite + usage.cacheWrite,
-      cacheWriteHour: total.cacheWriteHour + usage.cacheWriteHour,
-      output: total.output + usage.output,
-      reasoning: total.reasoning + usage.reasoning,
-    }
-  }, noUsage)
+  return usages.reduce<Usage>((total, usage) => (usage === undefined ? total : addUsage(total, usage)), noUsage)
 }

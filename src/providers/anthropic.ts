@@ -17,6 +17,8 @@ import { defineProvider, type ProviderCall } from './provider.ts'
 const refusedKeyMs = 60_000
 const messagesPath = '/v1/messages'
 const countPath = '/v1/messages/count_tokens'
+/** The first version of the API that knows no `temperature`, `top_p` and `top_k`; versions are dates. */
+const withoutSampling = '2026-10-21'
 
 /** Claude by the Messages API; translated requests always stream: a stream can be watched, and billed when it is cut. */
 export const anthropic = defineProvider({
@@ -61,7 +63,9 @@ export const anthropic = defineProvider({
     }
 
     async function* translate({ request, model }: ProviderCall, signal: AbortSignal): AsyncGenerator<ReplyPart> {
-      const { body, headers, warnings } = messagesRequest(request, model, options.default_max_tokens)
+      // The newer version took the fields of sampling away, for all models.
+      const taken = options.version >= withoutSampling ? { ...model, fixedSampling: true } : model
+      const { body, headers, warnings } = messagesRequest(request, taken, options.default_max_tokens)
       const reply = await upstream
         .openStream({ method: 'POST', path: messagesPath, headers, body }, signal)
         .catch(noteRefusal)

@@ -115,9 +115,16 @@ function callOf({ name, parameters }: FunctionTool): EchoCall {
 /** The text of the JSON object that begins at this place, as it was written; undefined where there is none. */
 function objectAt(text: string, start: number): string | undefined {
   if (text[start] !== '{') return undefined
-  for (let end = text.indexOf('}', start); end !== -1; end = text.indexOf('}', end + 1)) {
-    const candidate = text.slice(start, end + 1)
-    if (isJson(candidate)) return candidate
+  let depth = 0
+  // Strings as a whole: braces within them close nothing.
+  const marks = /"(?:[^"\\]|\\.)*"?|[{}]/gs
+  marks.lastIndex = start
+  for (let mark = marks.exec(text); mark !== null; mark = marks.exec(text)) {
+    if (mark[0] === '{') depth++
+    else if (mark[0] === '}' && --depth === 0) {
+      const candidate = text.slice(start, marks.lastIndex)
+      return isJson(candidate) ? candidate : undefined
+    }
   }
   return undefined
 }

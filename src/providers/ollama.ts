@@ -6,6 +6,7 @@ import { OllamaReply } from '../call-ollama/reply.ts'
 import {
   asksForLogprobs,
   chatBody,
+  clientSize,
   contextSizes,
   nativeBody,
   type OllamaHow,
@@ -72,7 +73,8 @@ export const ollama = defineProvider({
       async *send({ request, model: card }, signal) {
         const model = abilities.known(card)
         const client = passingClient({ request, model })
-        const how = { keepAlive: options.keep_alive, size: sizeFor(request, model) }
+        const own = client && clientSize(client)
+        const how = { keepAlive: options.keep_alive, size: own ?? sizeFor(request, model) }
         const rejected = (error: unknown): never => {
           throw refused(error, model)
         }
@@ -88,7 +90,7 @@ export const ollama = defineProvider({
         if (reply.status >= 300) throw refused(await upstream.errorOf(reply), model)
         yield* warnings
         const meaning = new OllamaReply(identity, { oneCall: request.parallelToolCalls === false })
-        for await (const { fields } of linesOf(reply, identity)) yield* meaning.partsOf(fields)
+        for await (const { fields, text } of linesOf(reply, identity)) yield* meaning.partsOf(fields, text)
       },
 
       async check(models, signal) {
@@ -174,7 +176,7 @@ async function* nativeParts(
     const text = await readWhole(upstream, reply)
     const fields = parseWhole(text, identity)
     // Before anything is sent: an error in disguise must not reach the client as a reply.
-    const parts = [...meaning.partsOf(fields)]
+    const parts = [...meaning.partsOf(fields, text)]
     yield forClient(text, fields)
     yield* parts
     return
@@ -188,7 +190,7 @@ async function* nativeParts(
 
 function meaningOf(fields: Readonly<Record<string, unknown>>, text: string, meaning: OllamaReply) {
   try {
-    return [...meaning.partsOf(fields)]
+    return [...meaning.partsOf(fields, text)]
   } catch (error) {
     throw toldBy(error, text)
   }

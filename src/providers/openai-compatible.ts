@@ -97,7 +97,7 @@ export const openaiCompatible = defineProvider({
 
       async embed(call, signal) {
         mustHaveKey()
-        return await embeddings(upstream, call, signal)
+        return await embeddings({ upstream, preset }, call, signal)
       },
 
       async check(models, signal) {

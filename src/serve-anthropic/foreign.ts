@@ -30,16 +30,17 @@ export function isForeign({ type, signature, data }: Block): boolean {
 /** The body of a Messages request without thoughts of other models; everything else stays as it was written. */
 export function withoutForeign(body: string): string {
   const request = parseExactly(body) as { readonly messages: readonly Turn[] }
-  const kept = request.messages.map((turn) => {
-    if (turn.role !== 'assistant' || !Array.isArray(turn.content)) return turn
-    return { ...turn, content: turn.content.filter((block: Block) => !isForeign(block)) }
+  const turns = request.messages.flatMap((turn): readonly Turn[] => {
+    if (turn.role !== 'assistant' || !Array.isArray(turn.content)) return [turn]
+    const content = turn.content.filter((block: Block) => !isForeign(block))
+    // A turn of nothing else would be empty, which is refused.
+    return content.length === 0 ? [] : [{ ...turn, content }]
   })
-  // A turn of nothing else would be empty, which is refused.
-  const turns = kept.filter(({ content }) => content.length > 0)
   return editFields(body, { messages: turns })
 }
 
 interface Turn {
   readonly role: string
-  readonly content: string | readonly Block[]
+  /** Not there in system messages that hold settings alone. */
+  readonly content?: string | readonly Block[]
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { card } from '../../test/fixtures/stand-ins/calls.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { ChatRequest } from '../core/request.ts'
 import type { Headers, RequestHead } from '../dialects/dialect.ts'
+import { lossesOf } from '../translation/losses.ts'
 import { anthropicError, anthropicStatus } from './errors.ts'
 import { countPath, parseMessages } from './parse.ts'
 
@@ -369,6 +371,38 @@ describe('for Anthropic’s own models', () => {
         '{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"b"}]}]}',
     )
   })
+})
+
+test('what is left out of the result of a tool is told, once for each kind', () => {
+  const use = { type: 'tool_use', id: 't', name: 'n', input: {} }
+  const result = { type: 'tool_result', tool_use_id: 't', content: [{ type: 'mystery' }, { type: 'mystery' }] }
+  const messages = [
+    { role: 'user', content: [{ type: 'riddle' }, { type: 'text', text: 'a' }] },
+    { role: 'assistant', content: [use] },
+    { role: 'user', content: [result] },
+  ]
+  const model = card({ name: 'other' })
+  assert.deepEqual(
+    lossesOf(parse({ ...least, messages }), model, []).map(({ message }) => message),
+    [
+      "model 'other' does not understand 'riddle' in messages: left out",
+      "model 'other' cannot do 'tool_result.mystery' of anthropic-messages: left out",
+    ],
+  )
+})
+
+test('a system message without content stays where thoughts of other models are taken out', () => {
+  const thought = { type: 'thinking', thinking: 'x', signature: 'unsigned' }
+  const settings = { role: 'system', effort: 'low' }
+  const said = { role: 'user', content: 'a' }
+  const messages = [said, settings, { role: 'assistant', content: [thought, { type: 'text', text: 'b' }] }, said]
+  const request = parse({ ...least, messages })
+  assert.deepEqual(JSON.parse(request.client?.body ?? '').messages, [
+    said,
+    settings,
+    { role: 'assistant', content: [{ type: 'text', text: 'b' }] },
+    said,
+  ])
 })
 
 describe('threads', () => {

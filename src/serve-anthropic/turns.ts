@@ -15,15 +15,17 @@ export interface Turns {
   readonly foreign: boolean
 }
 
-type Note = (weight: Need['weight'], field: string) => void
+/** `apart` is for what is lost by its kind, beside the one need of its weight. */
+type Note = (weight: Need['weight'], field: string, apart?: 'apart') => void
 
 /** Anthropic's messages in the gateway's words; a user's turn that holds results of tools becomes two messages. */
 export function readTurns(messages: MessagesBody['messages'], head: RequestHead): Turns {
   const written = exactBody(head)
-  const needs = new Map<Need['weight'], Need>()
+  const needs = new Map<string, Need>()
   // One need of a kind says it all: conversations of agents have hundreds of such blocks.
-  const note: Note = (weight, field) => {
-    if (!needs.has(weight)) needs.set(weight, { capability: 'native', field, weight })
+  const note: Note = (weight, field, apart) => {
+    const key = apart === undefined ? weight : field
+    if (!needs.has(key)) needs.set(key, { capability: 'native', field, weight })
   }
   let foreign = false
   const names = new Map<string, string>()
@@ -199,6 +201,8 @@ function readResult(
     const inner = { note: place.note, exact: undefined, field: `${place.field}.content[${position}]` }
     // The definition of the tool is in the request: to be told that it is there is all that this says.
     if (block.type === 'tool_reference') return [{ type: 'text', text: block.tool_name }]
+    // No message holds it, by which the client would be told that it is left out.
+    if (block.type === 'unknown') place.note('may', `tool_result.${block.kind}`, 'apart')
     return readBlock(block, new Map(), inner).filter(isResultContent)
   })
 }

@@ -77,6 +77,39 @@ describe('fields in the gateway’s words', () => {
       },
     },
     {
+      name: 'a tool of free text with a grammar, which others are told in words',
+      fields: {
+        tools: [
+          {
+            type: 'custom',
+            custom: {
+              name: 'shell',
+              format: { type: 'grammar', grammar: { syntax: 'regex', definition: '[a-z]+' } },
+            },
+          },
+        ],
+      },
+      expected: {
+        tools: [
+          {
+            type: 'function',
+            name: 'shell',
+            parameters: {
+              type: 'object',
+              properties: {
+                input: {
+                  type: 'string',
+                  description: 'The whole input of the tool, as plain text, in this regex grammar:\n[a-z]+',
+                },
+              },
+              required: ['input'],
+            },
+            freeform: true,
+          },
+        ],
+      },
+    },
+    {
       name: 'a named tool',
       fields: { tools: [time], tool_choice: { type: 'function', function: { name: 'time' } } },
       expected: { tools: [timeTool], toolChoice: { type: 'tool', name: 'time' } },

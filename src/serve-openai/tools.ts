@@ -21,7 +21,12 @@ const describedFunction = z.looseObject(
 const functionTool = z.looseObject({ type: z.literal('function'), function: describedFunction })
 const customTool = z.looseObject({
   type: z.literal('custom'),
-  custom: named.extend({ description: string.nullish() }),
+  custom: named.extend({
+    description: string.nullish(),
+    format: z
+      .looseObject({ grammar: z.looseObject({ syntax: string.nullish(), definition: string.nullish() }).nullish() })
+      .nullish(),
+  }),
 })
 const otherTool = z.looseObject({ type: string.meta({ not: { enum: ['function', 'custom'] } }) })
 const toolsError = { error: 'must be an array of tools' }
@@ -106,7 +111,7 @@ function readTool(value: Readonly<Record<string, unknown>>, path: readonly Prope
       return toFunctionTool(checkAt(functionTool, value, path).function)
     case 'custom': {
       const { custom } = checkAt(customTool, value, path)
-      return freeformTool(custom.name, custom.description)
+      return freeformTool(custom.name, custom.description, custom.format?.grammar)
     }
     default:
       return { type: 'hosted', name: type }

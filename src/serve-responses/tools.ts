@@ -4,6 +4,7 @@ import { GatewayError } from '../core/errors.ts'
 import type { Need } from '../core/request.ts'
 import type { FunctionTool, JsonSchema, Tool, ToolChoice } from '../core/tools.ts'
 import { checkAt, fieldName } from '../dialects/check.ts'
+import { inputWords } from '../serve-openai/freeform.ts'
 import type { ResponsesBody, ResponsesTool } from './body.ts'
 import type { Path } from './content.ts'
 
@@ -83,13 +84,11 @@ function functionOf(tool: z.infer<typeof toolSchemas.function>, namespace: strin
 
 /** Free text is a string among a function's arguments; what it must look like is told in words. */
 function freeformOf(tool: z.infer<typeof toolSchemas.custom>, namespace: string | undefined): FunctionTool {
-  const { syntax, definition } = tool.format ?? {}
-  const grammar = typeof definition === 'string' ? `, in this ${syntax ?? ''} grammar:\n${definition}` : '.'
   return {
     type: 'function',
     name: flatName(tool.name, namespace),
     ...(typeof tool.description === 'string' && { description: tool.description }),
-    parameters: freeformSchema(`The whole input of the tool, as plain text${grammar}`),
+    parameters: freeformSchema(inputWords(tool.format ?? {})),
     freeform: true,
   }
 }

@@ -62,3 +62,25 @@ test('a schema that nothing can satisfy still ends', () => {
   const schema = { $ref: '#/$defs/a', $defs: { a: { $ref: '#/$defs/a' } } }
   assert.equal(exampleOf(schema), null)
 })
+
+const names = Array.from({ length: 8 }, (_, index) => `property${index}`)
+const greedy = {
+  'a tree that branches at each level': {
+    type: 'object',
+    properties: Object.fromEntries(names.map((name) => [name, { $ref: '#' }])),
+    required: names,
+  },
+  'lists of lists of lists': {
+    type: 'array',
+    minItems: 10_000,
+    items: { type: 'array', minItems: 10_000, items: { type: 'array', minItems: 10_000 } },
+  },
+  'many long strings': { type: 'array', minItems: 10_000, items: { type: 'string', minLength: 10_000 } },
+}
+
+for (const [name, schema] of Object.entries(greedy)) {
+  test(`an example stays small: ${name}`, () => {
+    const { length } = JSON.stringify(exampleOf(schema))
+    assert.ok(length < 2_000_000, `${length} characters`)
+  })
+}

@@ -5,6 +5,16 @@ interface Place {
   readonly root: JsonSchema
   /** How many references and alternatives were followed to get here. */
   readonly depth: number
+  readonly room: ExampleRoom
+}
+
+/** How much more may be said, in characters: a small schema can ask for more than there is memory. */
+export interface ExampleRoom {
+  left: number
+}
+
+export function exampleRoom(): ExampleRoom {
+  return { left: 1_000_000 }
 }
 
 /** Schemas that refer to themselves without a way out end here, in null. */
@@ -17,27 +27,44 @@ const deep = 4
 /**
  * A small value that a JSON schema allows: required properties only, empty lists, the first of each choice. It looks
  * at types, references, `const`, `enum`, bounds, lengths and formats; `pattern`, `not` and `if` it does not know.
- * `root` is what references within the schema refer to.
+ * `root` is what references within the schema refer to. Where `room` is used up, null stands for the rest.
  */
-export function exampleOf(schema: unknown, root: JsonSchema = isSchema(schema) ? schema : {}): unknown {
-  return exampleAt(schema, { root, depth: 0 })
+export function exampleOf(
+  schema: unknown,
+  root: JsonSchema = isSchema(schema) ? schema : {},
+  room: ExampleRoom = exampleRoom(),
+): unknown {
+  return exampleAt(schema, { root, depth: 0, room })
 }
 
 function exampleAt(schema: unknown, place: Place): unknown {
+  // Punctuation and a number, roughly.
+  place.room.left -= 8
+  if (place.depth > deepest || place.room.left < 0) return null
   if (!isSchema(schema)) return {}
-  if (place.depth > deepest) return null
   const deeper = { ...place, depth: place.depth + 1 }
   if (typeof schema.$ref === 'string') return exampleAt(referred(schema.$ref, place.root), deeper)
-  if ('const' in schema) return schema.const
-  if (Array.isArray(schema.enum)) return schema.enum[0]
+  if ('const' in schema) return given(schema.const, place)
+  if (Array.isArray(schema.enum)) return given(schema.enum[0], place)
 
   const { anyOf, oneOf, allOf, ...own } = schema
   const alternatives = list(anyOf ?? oneOf)
   const common = list(allOf).map((part) => resolved(part, place.root))
   if (alternatives.length > 0)
-    return exampleAt(mergedSchema([own, ...common, resolved(chosen(alternatives, place.depth), place.root)]), deeper)
-  if (common.length > 0) return exampleAt(mergedSchema([own, ...common]), deeper)
+    return exampleAt(merged([own, ...common, resolved(chosen(alternatives, place.depth), place.root)], place), deeper)
+  if (common.length > 0) return exampleAt(merged([own, ...common], place), deeper)
   return plainValue(schema, deeper)
+}
+
+function given(value: unknown, { room }: Place): unknown {
+  room.left -= JSON.stringify(value)?.length ?? 0
+  return room.left < 0 ? null : value
+}
+
+function merged(parts: readonly unknown[], { room }: Place): JsonSchema {
+  const schema = mergedSchema(parts)
+  room.left -= list(schema.required).length + Object.keys(isSchema(schema.properties) ? schema.properties : {}).length
+  return schema
 }
 
 function plainValue(schema: JsonSchema, place: Place): unknown {
@@ -50,7 +77,7 @@ function plainValue(schema: JsonSchema, place: Place): unknown {
       return Array.from({ length }, (_, index) => exampleAt(items[index] ?? schema.items, place))
     }
     case 'string':
-      return stringOf(schema)
+      return given(stringOf(schema), place)
     case 'number':
     case 'integer':
       return numberOf(schema)
@@ -74,9 +101,11 @@ function objectOf({ properties, required, additionalProperties, minProperties }:
   const known = isSchema(properties) ? properties : {}
   const names = list(required).filter((name) => typeof name === 'string')
   const missing = (few(minProperties) ?? 0) - names.length
-  const spare = Object.keys(known).filter((name) => !names.includes(name))
+  const needed = new Set(names)
+  const spare = missing > 0 ? Object.keys(known).filter((name) => !needed.has(name)) : []
   const more = Array.from({ length: Math.max(0, missing) }, (_, index) => spare[index] ?? `property${index + 1}`)
   const all = [...new Set([...names, ...more])]
+  place.room.left -= all.reduce((sum, name) => sum + name.length, 0)
   return Object.fromEntries(all.map((name) => [name, exampleAt(known[name] ?? additionalProperties, place)]))
 }
 
@@ -125,7 +154,8 @@ function resolved(schema: unknown, root: JsonSchema): unknown {
   return isSchema(schema) && typeof schema.$ref === 'string' ? referred(schema.$ref, root) : schema
 }
 
-function few(value: unknown): number | undefined {
+/** A number of characters or items that is served. */
+export function few(value: unknown): number | undefined {
   const given = count(value)
   return given !== undefined && given <= mostRepetitions ? given : undefined
 }
