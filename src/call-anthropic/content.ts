@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { ContentPart, FilePart, ImagePart, TextPart, ToolCallPart, ToolResultPart } from '../core/content.ts'
 import { parseExactly } from '../core/exact-json.ts'
+import type { ModelCard } from '../core/model.ts'
 import type { Message } from '../core/request.ts'
+import { type Warning, warning } from '../translation/sampling.ts'
 import { isRecord } from '../upstream/errors.ts'
 import type { ClaudeTraits } from './models.ts'
 
@@ -56,6 +58,13 @@ export function conversationOf(messages: readonly Message[], { systemAnywhere }:
   placeWaiting()
   if (waiting.length > 0) add('user', waiting)
   return { system, turns: trimmed(turns), lost }
+}
+
+/** What follows a beginning of the reply where the model continues none. */
+export const goOn: Turn = { role: 'user', content: [{ type: 'text', text: 'Go on.' }] }
+
+export function notContinued(model: ModelCard): Warning {
+  return warning(model, 'does not continue a message of the assistant: it was asked to go on instead')
 }
 
 function trimmed(turns: readonly Turn[]): readonly Turn[] {

@@ -68,7 +68,7 @@ test('a whole reply passes byte by byte', async (context) => {
   const sent = server.requests[0]?.text ?? ''
   assert.equal(withoutIds(reply.native ?? ''), withoutIds(await direct(server.url, sent)))
   assert.equal(reply.text, rich.text)
-  assert.equal(reply.toolCalls[0]?.name, 'ride')
+  assert.deepEqual(reply.toolCalls, rich.toolCalls)
   assert.equal(reply.finish?.reason, 'tool-calls')
   assert.equal(reply.finish?.usage?.input, 12)
 })
@@ -148,6 +148,53 @@ const edits: {
     model: { id: 'claude-haiku-4-5' },
     expected: { thinking: undefined, output_config: undefined },
     warnings: [/thinking.type 'adaptive': it became the default/, /knows no effort 'max': it was left out/],
+  },
+  {
+    name: 'a call that is demanded of a model that always thinks',
+    fields: '"tool_choice":{"type":"tool","name":"ride","disable_parallel_tool_use":true},',
+    model: { id: 'claude-opus-5-5' },
+    expected: { tool_choice: { type: 'auto', disable_parallel_tool_use: true }, thinking: undefined },
+    warnings: [/cannot be made to call a tool: tool_choice became 'auto'/],
+  },
+  {
+    name: 'a call that is demanded of a model that thinks unasked',
+    fields: '"tool_choice":{"type":"any"},',
+    model: { id: 'claude-opus-5' },
+    expected: { tool_choice: { type: 'any' }, thinking: { type: 'disabled' } },
+    warnings: [],
+  },
+  {
+    name: 'a call that is demanded of a model that thinks when it is asked',
+    fields: '"tool_choice":{"type":"any"},',
+    model: { id: 'claude-haiku-4-5' },
+    expected: { tool_choice: { type: 'any' }, thinking: undefined },
+    warnings: [],
+  },
+  {
+    name: 'a beginning of the reply, for a model that continues none',
+    fields: '"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"{"}],',
+    model: { id: 'claude-opus-4-6' },
+    expected: {
+      messages: [
+        { role: 'user', content: 'Hi' },
+        { role: 'assistant', content: '{' },
+        { role: 'user', content: [{ type: 'text', text: 'Go on.' }] },
+      ],
+    },
+    warnings: [/does not continue a message of the assistant: it was asked to go on instead/],
+  },
+  {
+    name: 'a turn that the vendor’s own tool interrupted, which every model continues',
+    fields:
+      '"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":[{"type":"server_tool_use","id":"a","name":"web_search","input":{}}]}],',
+    model: { id: 'claude-opus-4-6' },
+    expected: {
+      messages: [
+        { role: 'user', content: 'Hi' },
+        { role: 'assistant', content: [{ type: 'server_tool_use', id: 'a', name: 'web_search', input: {} }] },
+      ],
+    },
+    warnings: [],
   },
   {
     name: 'a model of unknown kind gets all as it is',

@@ -1,8 +1,10 @@
+import { parseExactly } from '../core/exact-json.ts'
 import type { ModelCard } from '../core/model.ts'
 import type { ClientRequest } from '../core/request.ts'
 import { edited } from '../translation/pass-through.ts'
 import { fixedFields, leftOut, lowered, type Warning, warning } from '../translation/sampling.ts'
-import { record } from '../upstream/errors.ts'
+import { list, record } from '../upstream/errors.ts'
+import { goOn, notContinued } from './content.ts'
 import { type ClaudeTraits, isClaude, traitsOf } from './models.ts'
 import { leastBudget } from './thinking.ts'
 
@@ -34,7 +36,7 @@ export function passedBody({ body }: ClientRequest, model: ModelCard) {
     warnings.push(lowered(model, fields.max_tokens))
   }
   // A client that names its Claude knows it; where the gateway chose, the fields of one do not fit every other.
-  if (fields.model !== model.id && isClaude(model.id)) fitThinking(fields, model, { edits, warnings })
+  if (fields.model !== model.id && isClaude(model.id)) fitClaude(body, { fields, model, edits, warnings })
   fitBudget(fields, model, { edits, warnings })
   return { bodyText: edited(body, edits), warnings }
 }
@@ -43,13 +45,46 @@ export function passedBody({ body }: ClientRequest, model: ModelCard) {
 export function countedClientBody({ body }: ClientRequest, model: ModelCard): string {
   const fields = record(JSON.parse(body))
   const edits: Record<string, unknown> = { model: model.id }
-  if (fields.model !== model.id && isClaude(model.id)) fitThinking(fields, model, { edits, warnings: [] })
+  if (fields.model !== model.id && isClaude(model.id)) fitClaude(body, { fields, model, edits, warnings: [] })
   return edited(body, { ...edits, ...Object.fromEntries(uncounted.map((field) => [field, undefined])) })
 }
 
 interface Fitted {
   readonly edits: Record<string, unknown>
   readonly warnings: Warning[]
+}
+
+interface Fitting extends Fitted {
+  readonly fields: Fields
+  readonly model: ModelCard
+}
+
+function fitClaude(body: string, { fields, model, ...fitted }: Fitting): void {
+  fitThinking(fields, model, fitted)
+  fitToolChoice(fields, model, fitted)
+  if (traitsOf(model.id).prefill || !beginsReply(fields)) return
+  const { messages } = parseExactly(body) as { readonly messages: readonly unknown[] }
+  fitted.edits.messages = [...messages, goOn]
+  fitted.warnings.push(notContinued(model))
+}
+
+/** True where the last turn is words of the assistant; one that the vendor's own tool interrupted all models continue. */
+function beginsReply({ messages }: Fields): boolean {
+  const { role, content } = record(list(messages).at(-1))
+  return role === 'assistant' && list(content).every((block) => record(block).type === 'text')
+}
+
+/** A call can be demanded of a model that does not think, so of some never. */
+function fitToolChoice(fields: Fields, model: ModelCard, { edits, warnings }: Fitted): void {
+  const traits = traitsOf(model.id)
+  const { type, name: _, ...rest } = record(fields.tool_choice)
+  if (type !== 'any' && type !== 'tool') return
+  if (!traits.forcesTools) {
+    edits.tool_choice = { type: 'auto', ...rest }
+    warnings.push(warning(model, "cannot be made to call a tool: tool_choice became 'auto'"))
+  } else if (traits.thinksUnasked && traits.off !== undefined && !('thinking' in fields)) {
+    edits.thinking = { type: traits.off }
+  }
 }
 
 function fitThinking(fields: Fields, model: ModelCard, { edits, warnings }: Fitted): void {

@@ -4,7 +4,7 @@ import { functionTools } from '../core/tools.ts'
 import { lossesOf } from '../translation/losses.ts'
 import { acceptedSampling, type Sampling, type Warning, warning } from '../translation/sampling.ts'
 import { pairToolResults } from '../translation/tool-results.ts'
-import { type Block, type Conversation, conversationOf, type Turn } from './content.ts'
+import { type Block, type Conversation, conversationOf, goOn, notContinued } from './content.ts'
 import { type ClaudeTraits, traitsOf } from './models.ts'
 import { type Format, formatOf, toolFields } from './output.ts'
 import { schemaAllowance } from './schema.ts'
@@ -58,7 +58,7 @@ export function messagesRequest(request: ChatRequest, model: ModelCard, defaultM
     warnings.push(warning(model, 'does not accept blank stop sequences: left out'))
   }
   if (prefilled) {
-    warnings.push(warning(model, 'does not continue a message of the assistant: it was asked to go on instead'))
+    warnings.push(notContinued(model))
   }
 
   const body = {
@@ -120,7 +120,6 @@ function turnsOf({ system, turns }: Conversation, instructions: readonly string[
     return { system: [], turns: [{ role: 'user', content: plainWhereUnmarked(told) }], prefilled: false }
   }
   const prefilled = !prefill && turns.at(-1)?.role === 'assistant'
-  const goOn: Turn = { role: 'user', content: [{ type: 'text', text: 'Go on.' }] }
   return { system: told, turns: prefilled ? [...turns, goOn] : turns, prefilled }
 }
 

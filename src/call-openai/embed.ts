@@ -4,6 +4,7 @@ import type { EmbeddingCall } from '../providers/provider.ts'
 import { count, isRecord, list, record, upstreamError } from '../upstream/errors.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Preset } from './presets.ts'
+import { userField } from './request.ts'
 
 /** Vectors from `/embeddings`. Servers of their own mind send base64 where numbers were asked for. */
 export async function embeddings(
@@ -17,7 +18,7 @@ export async function embeddings(
     input: request.inputs,
     encoding_format: 'float',
     ...(request.dimensions !== undefined && { dimensions: request.dimensions }),
-    ...(request.user !== undefined && !preset.unsupported.includes('user') && { user: request.user }),
+    ...userField(request.user, preset),
   }
   const answer = record(await upstream.json({ method: 'POST', path: '/embeddings', body }, signal))
   const entries = list(answer.data).map(record)

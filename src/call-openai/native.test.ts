@@ -4,6 +4,7 @@ import type { z } from 'zod'
 import { assertError, card, chat, collect, never, openProvider } from '../../test/fixtures/stand-ins/calls.ts'
 import { type OpenaiScript, startOpenaiStandIn } from '../../test/fixtures/stand-ins/openai.ts'
 import type { ModelCard } from '../core/model.ts'
+import { noUsage } from '../core/usage.ts'
 import { openaiCompatible } from '../providers/openai-compatible.ts'
 import { responsesReader } from './responses-reply.ts'
 
@@ -331,6 +332,14 @@ for (const whole of [true, false]) {
     assert.equal(reader.finish()?.reason, 'tool-calls')
   })
 }
+
+test('a response’s usage: what was read from the cache, and what was written into it', () => {
+  const reader = responsesReader({ name: 'p', url: '', keyHint: '', secrets: [] })
+  const input_tokens_details = { cached_tokens: 30, cache_write_tokens: 60 }
+  const usage = { input_tokens: 100, input_tokens_details, output_tokens: 5 }
+  reader.read({ type: 'response.completed', response: { status: 'completed', usage } })
+  assert.deepEqual(reader.finish()?.usage, { ...noUsage, input: 10, cacheRead: 30, cacheWrite: 60, output: 5 })
+})
 
 test('an error is told in the server’s own words', async (context) => {
   const body = { error: { message: 'odd', type: 'invalid_request_error', param: 'x', code: 'odd_one' } }

@@ -21,6 +21,8 @@ export interface Preset {
   readonly seedField: 'seed' | 'random_seed'
   /** Fields that fail the whole request; left out with a warning. */
   readonly unsupported: readonly (SamplingField | 'user')[]
+  /** More stop sequences than these fail the whole request; the rest is left out with a warning. */
+  readonly mostStops: number
   /** Token probabilities: never, when a caller asks for them, or always of local models, whose replies are judged. */
   readonly logprobs: 'refused' | 'asked' | 'judged'
   /** False where names that are not in `/models` work too (aliases, variants), so that the list proves nothing. */
@@ -45,6 +47,7 @@ const usual: Preset = {
   streamOptions: true,
   seedField: 'seed',
   unsupported: ['top_k'],
+  mostStops: Number.POSITIVE_INFINITY,
   logprobs: 'asked',
   listsAllModels: true,
   reasoning: 'effort',
@@ -60,6 +63,7 @@ export const presets = {
     ...usual,
     baseUrl: 'https://api.openai.com/v1',
     keyName: 'OPENAI_API_KEY',
+    mostStops: 4,
     dialects: [openaiResponses],
     maxTokensField: 'max_completion_tokens',
     reasoning: 'openai',
@@ -105,6 +109,7 @@ export const presets = {
     ...usual,
     baseUrl: 'https://api.groq.com/openai/v1',
     keyName: 'GROQ_API_KEY',
+    mostStops: 4,
     dialects: [openaiResponses],
     maxTokensField: 'max_completion_tokens',
     logprobs: 'refused',
@@ -127,6 +132,7 @@ export const presets = {
     ...usual,
     baseUrl: 'https://api.deepseek.com',
     keyName: 'DEEPSEEK_API_KEY',
+    mostStops: 16,
     reasoning: 'deepseek',
     thoughtsField: 'reasoning_content',
     formats: 'object',
@@ -143,6 +149,7 @@ export const presets = {
     ...usual,
     baseUrl: 'https://api.fireworks.ai/inference/v1',
     keyName: 'FIREWORKS_API_KEY',
+    mostStops: 4,
     dialects: [openaiResponses, openaiCompletions],
     unsupported: [],
     listsAllModels: false,
@@ -151,6 +158,7 @@ export const presets = {
     ...usual,
     baseUrl: 'https://api.x.ai/v1',
     keyName: 'XAI_API_KEY',
+    mostStops: 4,
     dialects: [openaiResponses],
     listsAllModels: false,
     reasoning: 'none',
@@ -159,6 +167,7 @@ export const presets = {
     ...usual,
     baseUrl: 'https://api.cerebras.ai/v1',
     keyName: 'CEREBRAS_API_KEY',
+    mostStops: 4,
     dialects: [openaiCompletions],
     maxTokensField: 'max_completion_tokens',
     reasoning: 'gpt-oss',
@@ -168,6 +177,7 @@ export const presets = {
     ...usual,
     baseUrl: 'https://generativelanguage.googleapis.com/v1beta/openai',
     keyName: 'GEMINI_API_KEY',
+    mostStops: 5,
     unsupported: ['top_k', 'seed', 'presence_penalty', 'frequency_penalty'],
     logprobs: 'refused',
   },

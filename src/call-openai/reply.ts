@@ -170,14 +170,15 @@ export function usageOf(chunk: Fields): Usage | undefined {
   const completion = count(usage.completion_tokens)
   const cached = count(record(usage.prompt_tokens_details).cached_tokens) || count(usage.prompt_cache_hit_tokens)
   const cacheRead = Math.min(cached, prompt)
+  const cacheWrite = Math.min(count(record(usage.prompt_tokens_details).cache_write_tokens), prompt - cacheRead)
   const thought = count(record(usage.completion_tokens_details).reasoning_tokens)
   // Some servers (xAI) count the reasoning beside the completion, not within it; only their total tells.
   const beside = thought > 0 && count(usage.total_tokens) === prompt + completion + thought
   const reasoning = beside ? thought : Math.min(thought, completion)
   return {
-    input: prompt - cacheRead,
+    input: prompt - cacheRead - cacheWrite,
     cacheRead,
-    cacheWrite: 0,
+    cacheWrite,
     cacheWriteHour: 0,
     output: beside ? completion : completion - reasoning,
     reasoning,

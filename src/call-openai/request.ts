@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { ModelCard } from '../core/model.ts'
 import type { ChatRequest } from '../core/request.ts'
 import { type FunctionTool, functionTools } from '../core/tools.ts'
@@ -23,7 +24,7 @@ export function completionsBody(request: ChatRequest, model: ModelCard, preset: 
   const reasoning = reasoningFields(request, model, preset)
   const logprobs = logprobFields(request, model, preset)
   const instruction = format.instruction === undefined ? [] : [{ role: 'system', content: format.instruction }]
-  const takesUser = !preset.unsupported.includes('user')
+  const stops = (request.stop ?? []).slice(0, preset.mostStops)
 
   const body: Readonly<Record<string, unknown>> = {
     ...extra,
@@ -34,15 +35,17 @@ export function completionsBody(request: ChatRequest, model: ModelCard, preset: 
     ...(preset.streamOptions && { stream_options: { include_usage: true } }),
     ...(seed !== undefined && { [preset.seedField]: seed }),
     ...(maxTokens !== undefined && { [preset.maxTokensField]: maxTokens }),
-    ...(request.stop !== undefined && request.stop.length > 0 && { stop: request.stop }),
+    ...(stops.length > 0 && { stop: stops }),
     ...tools.fields,
     ...format.fields,
     ...reasoning.fields,
     ...logprobs.fields,
-    ...(request.user !== undefined && takesUser && { user: request.user }),
+    ...userField(request.user, preset),
   }
+  const unheard = (request.stop?.length ?? 0) - stops.length
   const all: readonly Warning[] = [
     ...warnings,
+    ...(unheard > 0 ? [warning(model, `takes ${preset.mostStops} stop sequences at most: ${unheard} left out`)] : []),
     ...lossesOf(request, model, [openaiChat]),
     ...paired.warnings,
     ...written.warnings,
@@ -52,6 +55,15 @@ export function completionsBody(request: ChatRequest, model: ModelCard, preset: 
     ...logprobs.warnings,
   ]
   return { body, warnings: all }
+}
+
+/** OpenAI takes no longer one, and the names that coding agents give are. */
+const longestUser = 64
+
+/** The name of the caller's own user; a long one as its digest, which tells users apart as well. */
+export function userField(user: string | undefined, { unsupported }: Preset): { readonly user?: string } {
+  if (user === undefined || unsupported.includes('user')) return {}
+  return { user: user.length <= longestUser ? user : createHash('sha256').update(user).digest('hex') }
 }
 
 function toolFields(request: ChatRequest, model: ModelCard) {
@@ -73,7 +85,13 @@ function toolFields(request: ChatRequest, model: ModelCard) {
 function toolBody({ name, description, parameters, strict }: FunctionTool) {
   const told = description !== undefined && description !== ''
   const held = strict === true && isClosed(parameters)
-  return { type: 'function', function: { name, ...(told && { description }), parameters, ...(held && { strict }) } }
+  // OpenAI refuses the schema of an object that does not name its properties, be there none.
+  const bare = parameters.type === 'object' && parameters.properties === undefined
+  const schema = bare ? { ...parameters, properties: {} } : parameters
+  return {
+    type: 'function',
+    function: { name, ...(told && { description }), parameters: schema, ...(held && { strict }) },
+  }
 }
 
 interface FormatFields {

@@ -138,12 +138,14 @@ function usageOf(usage: unknown): Usage | undefined {
   if (!isRecord(usage)) return undefined
   const input = count(usage.input_tokens)
   const output = count(usage.output_tokens)
-  const cacheRead = Math.min(count(record(usage.input_tokens_details).cached_tokens), input)
+  const { cached_tokens, cache_write_tokens } = record(usage.input_tokens_details)
+  const cacheRead = Math.min(count(cached_tokens), input)
+  const cacheWrite = Math.min(count(cache_write_tokens), input - cacheRead)
   const reasoning = Math.min(count(record(usage.output_tokens_details).reasoning_tokens), output)
   return {
-    input: input - cacheRead,
+    input: input - cacheRead - cacheWrite,
     cacheRead,
-    cacheWrite: 0,
+    cacheWrite,
     cacheWriteHour: 0,
     output: output - reasoning,
     reasoning,

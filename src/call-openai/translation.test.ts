@@ -308,6 +308,36 @@ const cases: {
     },
   },
   { name: 'the user', request: { user: 'me' }, expected: { user: 'me' } },
+  {
+    name: 'a name of the user that is longer than OpenAI takes',
+    request: { user: 'u'.repeat(150) },
+    expected: { user: '816752062318c8f216b0d347163d40e917a8c522ce07be3d0ebc80db6132fc5b' },
+  },
+  {
+    name: 'a tool that takes nothing, whose schema must say so',
+    request: { tools: [{ ...weather, parameters: { type: 'object' } }] },
+    expected: {
+      tools: [
+        {
+          type: 'function',
+          function: { name: 'weather', description: 'Tells.', parameters: { type: 'object', properties: {} } },
+        },
+      ],
+    },
+  },
+  {
+    name: 'more stop sequences than OpenAI takes',
+    options: { preset: 'openai' },
+    request: { stop: ['a', 'b', 'c', 'd', 'e'] },
+    expected: { stop: ['a', 'b', 'c', 'd'] },
+    warnings: [/takes 4 stop sequences at most: 1 left out/],
+  },
+  {
+    name: 'as many stop sequences as there are, for a local model',
+    options: { preset: 'vllm' },
+    request: { stop: ['a', 'b', 'c', 'd', 'e'] },
+    expected: { stop: ['a', 'b', 'c', 'd', 'e'] },
+  },
   { name: 'top_k of a local model', options: { preset: 'vllm' }, request: { topK: 5 }, expected: { top_k: 5 } },
   { name: 'top_k', request: { topK: 5 }, expected: { top_k: undefined }, warnings: [/does not accept top_k/] },
 ]
@@ -466,4 +496,29 @@ test('a place among the replies that nobody asked for does not fill the memory',
   reader.end()
   const finish = reader.finish()
   assert.ok(finish?.type === 'finish' && (finish.reasons?.length ?? 1) <= 128)
+})
+
+test('a name that OpenAI does not take is another one there, and the caller’s own here', async (context) => {
+  const long = `mcp__${'x'.repeat(70)}`
+  const sent = `mcp__${'x'.repeat(50)}_`
+  const { server, provider } = await start(context, {
+    toolCalls: [{ id: 'call_1', name: `${sent}6cc4c013`, arguments: '{}' }],
+  })
+  const request = chat('Hi', {
+    tools: [{ ...weather, name: long }, { ...weather, name: 'a.b' }, weather],
+    toolChoice: { type: 'tool', name: long },
+    messages: [
+      message('user', text('Go')),
+      message('assistant', { type: 'tool-call', id: 'a', name: long, arguments: '{}' }),
+      message('tool', result('a', text('Sun'))),
+    ],
+  })
+  const reply = await collect(provider.send({ request, model: gpt }, never))
+  assert.equal(reply.error, undefined)
+  const body = server.requests[0]?.body
+  const names = body.tools.map((tool: { function: { name: string } }) => tool.function.name)
+  assert.deepEqual(names, [`${sent}6cc4c013`, 'a_b_2e7336dc', 'weather'])
+  assert.equal(body.tool_choice.function.name, names[0])
+  assert.equal(body.messages[1].tool_calls[0].function.name, names[0])
+  assert.equal(reply.toolCalls[0]?.name, long)
 })

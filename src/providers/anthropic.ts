@@ -3,6 +3,7 @@ import { countedClientBody, passedBody } from '../call-anthropic/pass-through.ts
 import { messageReader, streamError } from '../call-anthropic/reply.ts'
 import { anthropicDialect, countedBody, messagesRequest } from '../call-anthropic/request.ts'
 import { GatewayError } from '../core/errors.ts'
+import { parseExactly } from '../core/exact-json.ts'
 import type { Availability } from '../core/model.ts'
 import type { ReplyPart } from '../core/reply.ts'
 import { clientHeaders, openNative, parseWhole, passingClient, readWhole, toldBy } from '../translation/pass-through.ts'
@@ -159,6 +160,8 @@ function* wholeParts(body: string, identity: UpstreamIdentity): Generator<ReplyP
   if (message.type !== 'message') throw upstreamError(identity, 'upstream_failed', 'sent what is no message')
   const reader = messageReader()
   yield { type: 'native', text: body }
-  yield* reader.read(message)
+  // The input of a call is an object, whose numbers stay as they were written.
+  const { content } = record(parseExactly(body))
+  yield* reader.read({ ...message, content })
   yield reader.finish()
 }

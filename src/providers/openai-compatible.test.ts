@@ -208,6 +208,17 @@ const usages: { name: string; script: OpenaiScript; expected: unknown }[] = [
     script: { usage: { prompt_tokens: 100, prompt_cache_hit_tokens: 60, completion_tokens: 5 } },
     expected: { ...noUsage, input: 40, cacheRead: 60, output: 5 },
   },
+  {
+    name: 'what was written into the cache is within the prompt',
+    script: {
+      usage: {
+        prompt_tokens: 100,
+        completion_tokens: 5,
+        prompt_tokens_details: { cached_tokens: 30, cache_write_tokens: 60 },
+      },
+    },
+    expected: { ...noUsage, input: 10, cacheRead: 30, cacheWrite: 60, output: 5 },
+  },
   { name: 'none', script: { usage: null }, expected: undefined },
 ]
 

@@ -16,12 +16,16 @@ import { responsesReader } from '../call-openai/responses-reply.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { ReplyPart } from '../core/reply.ts'
 import { clientHeaders, openNative, parseWhole, passingClient, readWhole, toldBy } from '../translation/pass-through.ts'
+import { withAcceptedNames, withOriginalNames } from '../translation/tool-names.ts'
 import { parseRecord, type UpstreamIdentity, upstreamError } from '../upstream/errors.ts'
 import type { UpstreamReply } from '../upstream/exchange.ts'
 import { timeoutOptions, toTimeouts } from '../upstream/options.ts'
 import { readEvents } from '../upstream/sse.ts'
 import { Upstream } from '../upstream/upstream.ts'
 import { defineProvider, type ProviderCall } from './provider.ts'
+
+/** OpenAI takes no longer ones, and the names that coding agents give to tools of MCP servers are. */
+const longestToolName = 64
 
 /** Any server with the OpenAI chat API, in the cloud or on this machine; what differs is a row of the presets. */
 export const openaiCompatible = defineProvider({
@@ -66,10 +70,11 @@ export const openaiCompatible = defineProvider({
     }
 
     async function* translate({ request, model }: ProviderCall, signal: AbortSignal): AsyncGenerator<ReplyPart> {
-      const { body, warnings } = completionsBody(request, model, preset)
+      const named = withAcceptedNames(request, longestToolName)
+      const { body, warnings } = completionsBody(named.request, model, preset)
       const reply = await upstream.openStream({ method: 'POST', path: nativePaths[openaiChat] ?? '', body }, signal)
       yield* warnings
-      yield* streamParts(reply, { identity, reader: chatReader() })
+      yield* withOriginalNames(streamParts(reply, { identity, reader: chatReader() }), named.original)
     }
 
     return {

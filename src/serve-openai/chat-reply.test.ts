@@ -145,6 +145,18 @@ describe('a whole reply', () => {
   }
 })
 
+test('the usage tells what was read from the prompt cache, and what was written into it', () => {
+  const usage = { input: 10, cacheRead: 30, cacheWrite: 50, cacheWriteHour: 10, output: 5, reasoning: 2 }
+  const body = openaiChat.whole({ facts: answerFacts, choices: [said], receipt: receipt({ usage }) }, request({}))
+  assert.deepEqual(chatReply.parse(body).usage, {
+    prompt_tokens: 100,
+    completion_tokens: 7,
+    total_tokens: 107,
+    prompt_tokens_details: { cached_tokens: 30, cache_write_tokens: 60 },
+    completion_tokens_details: { reasoning_tokens: 2 },
+  })
+})
+
 interface Chunk {
   readonly choices: readonly {
     readonly index: number

@@ -1,4 +1,6 @@
 import { GatewayError } from '../core/errors.ts'
+import { parseExactly } from '../core/exact-json.ts'
+import { editFields } from '../core/json-splice.ts'
 import type { ChatRequest, ClientRequest, Message, Need } from '../core/request.ts'
 import type { ReasoningEffort, ReasoningWish, ResponseFormat } from '../core/tools.ts'
 import {
@@ -73,9 +75,9 @@ function modelOf(model: string | null | undefined): string {
 
 /** A conversation may have been with another vendor's model before: OpenAI refuses thoughts that it did not encrypt. */
 function passable(client: ClientRequest, body: ResponsesBody): ClientRequest {
-  const { input } = body
-  if (!Array.isArray(input) || !input.some(isSealedHere)) return client
-  return { ...client, body: JSON.stringify({ ...body, input: input.filter((item) => !isSealedHere(item)) }) }
+  if (!Array.isArray(body.input) || !body.input.some(isSealedHere)) return client
+  const { input } = parseExactly(client.body) as { readonly input: NonNullable<typeof body.input> }
+  return { ...client, body: editFields(client.body, { input: input.filter((item) => !isSealedHere(item)) }) }
 }
 
 /** What lies with OpenAI: a conversation, a template, a reply that is fetched later. */
