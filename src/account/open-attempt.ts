@@ -1,4 +1,4 @@
-import type { Attempt } from '../core/decision.ts'
+import type { Attempt, Judgement } from '../core/decision.ts'
 import { type GatewayError, toGatewayError } from '../core/errors.ts'
 import type { ModelCard } from '../core/model.ts'
 import { costOf } from '../core/price.ts'
@@ -14,6 +14,7 @@ export class OpenAttempt {
   #reported: Usage | undefined
   #complete = false
   #characters = 0
+  #judgement: Judgement | undefined
   #closed: Attempt | undefined
 
   constructor(model: ModelCard, prompt: Usage, now: () => number) {
@@ -31,6 +32,16 @@ export class OpenAttempt {
       this.#complete = part.usage !== undefined
       this.#reported = part.usage ?? this.#reported
     }
+  }
+
+  /** What look 2 thought of the reply; the last word counts. */
+  judged(judgement: Judgement): void {
+    this.#judgement = judgement
+  }
+
+  /** It answered, and its reply was thrown away for a stronger model's. */
+  escalated(): void {
+    this.#close('escalated', undefined)
   }
 
   answered(): void {
@@ -61,6 +72,7 @@ export class OpenAttempt {
       provider: this.model.provider,
       backend: this.model.backend,
       outcome,
+      ...(this.#judgement !== undefined && { judgement: this.#judgement }),
       ...(error === undefined ? {} : { error: error.code, message: error.message }),
       latencySeconds: (this.#now() - this.#startedAt) / 1000,
       usage,

@@ -40,6 +40,7 @@ export class OpenReceipt {
   #firstContentMs: number | undefined
   #degraded: boolean
   #notes: string[] = []
+  #escalated = false
   #final: Receipt | undefined
 
   constructor(options: OpenReceiptOptions) {
@@ -73,6 +74,15 @@ export class OpenReceipt {
   note(sentence: string, degraded: boolean): void {
     this.#notes.push(sentence)
     this.#degraded = degraded
+  }
+
+  /** A reply was judged too weak: what comes next is not a stand-in for a failed model. */
+  escalate(): void {
+    this.#escalated = true
+  }
+
+  get escalated(): boolean {
+    return this.#escalated
   }
 
   get degraded(): boolean {
@@ -148,6 +158,8 @@ export class OpenReceipt {
       reasoning: this.reasoning,
       recommendedModel: decision.plan[0]?.name ?? '',
       degraded: this.#degraded,
+      ...(decision.assessment !== undefined && { assessment: decision.assessment }),
+      ...(request.caller !== undefined && { caller: request.caller }),
       attempts,
       promptHash: this.#promptHash,
     }

@@ -26,6 +26,7 @@ export function cacheKey(request: ChatRequest): string {
       request.reasoning,
       request.logprobs,
       request.choices,
+      request.routing,
     ]),
   )
   // A server of that API continues a text where all others answer it.

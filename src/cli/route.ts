@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Decision } from '../core/decision.ts'
 import { GatewayError } from '../core/errors.ts'
+import { evidenceFields } from '../core/evidence-fields.ts'
 import type { Availability, ModelCard } from '../core/model.ts'
 import { StartError } from '../core/start-error.ts'
 import type { Command, House, ModelFile, Toolbox } from './command.ts'
@@ -89,6 +90,7 @@ function asJson(rows: readonly Row[]): string {
       degraded: decision.degraded,
       degraded_reason: decision.degradedReason,
       plan: decision.plan.map(({ name }) => name),
+      evidence: evidenceFields(decision.assessment),
     }
   })
   return JSON.stringify(objects.length === 1 ? objects[0] : objects, undefined, 2)
@@ -134,6 +136,7 @@ function explainOne({ decision }: Row, { columns, isTerminal }: Pick<Toolbox, 'c
     ['estimated cost', estimate(decision)],
     ['runner-up', runnerUp === undefined ? 'none' : `${runnerUp.model} (${costText(runnerUp.estimatedCost)})`],
     ...(decision.degraded ? [['degraded', decision.degradedReason] as const] : []),
+    ...assessmentFacts(decision),
     ['why', decision.reasoning],
   ]
   const lines = renderTable(
@@ -143,7 +146,52 @@ function explainOne({ decision }: Row, { columns, isTerminal }: Pick<Toolbox, 'c
       width: columns,
     },
   )
-  return `${factors}\n\n${lines}`
+  return [factors, ...chancesTable(decision, { columns, isTerminal }), lines].join('\n\n')
+}
+
+function assessmentFacts({ assessment }: Decision): readonly (readonly [string, string])[] {
+  if (assessment === undefined) return []
+  const { rule, strong, allowance = 0, chances } = assessment
+  const best = chances.find(({ model }) => model === strong)?.p ?? 1
+  return [
+    ['decided by', rule],
+    ...(strong === undefined
+      ? []
+      : [['passed on', `to ${strong}, where the reply looks less than ${percent(Math.max(0, best - allowance))} good`] as const]),
+  ]
+}
+
+/** What is known of each model for such requests, in the order of the plan. */
+function chancesTable({ assessment }: Decision, size: Pick<Toolbox, 'columns' | 'isTerminal'>): readonly string[] {
+  if (assessment === undefined || assessment.chances.length === 0) return []
+  const rows = assessment.chances.map(({ model, p, low, high, n, level, estimatedCost }) => [
+    model,
+    percent(p),
+    `${percent(low)} to ${percent(high)}`,
+    level === 'prior' ? '0' : n.toFixed(n < 10 ? 1 : 0),
+    levelWords[level],
+    costText(estimatedCost),
+  ])
+  const titles: readonly Column[] = [
+    { title: 'model' },
+    { title: 'good enough', align: 'right' },
+    { title: '95 % interval' },
+    { title: 'judged', align: 'right' },
+    { title: 'replies to' },
+    { title: 'estimated', align: 'right' },
+  ]
+  return [renderTable(rows, titles, { width: size.columns, isTerminal: size.isTerminal })]
+}
+
+const levelWords = {
+  cell: 'such requests',
+  task: 'tasks of this kind',
+  global: 'all tasks',
+  prior: 'none yet: by its size',
+} as const
+
+function percent(value: number): string {
+  return `${Math.round(value * 100)} %`
 }
 
 function degradedReasons(rows: readonly Row[]): string {

@@ -8,6 +8,7 @@ export function checkMeaning(config: ParsedConfig): readonly ConfigProblem[] {
     ...modelProblems(config),
     ...baselineProblems(config),
     ...aliasProblems(config),
+    ...routingProblems(config),
     ...urlProblems(config),
     ...doorProblems(config),
   ]
@@ -45,6 +46,27 @@ function aliasProblems({ models, router }: ParsedConfig): readonly ConfigProblem
       where: `router.aliases.${alias}`,
       message: `means no enabled model: '${target}'; ${didYouMean(target, enabled, 'the models are')}`,
     }))
+}
+
+/** Models and keys that the policies name. */
+function routingProblems({ models, router, server }: ParsedConfig): readonly ConfigProblem[] {
+  const enabled = Object.keys(models).filter((key) => models[key]?.enabled)
+  const named: readonly (readonly [where: string, name: string])[] = [
+    ...router.check.self_check.map((name, index) => [`router.check.self_check.${index}`, name] as const),
+    ...(router.shadow.judge === undefined ? [] : [['router.shadow.judge', router.shadow.judge] as const]),
+  ]
+  const unknown = named
+    .filter(([, name]) => !enabled.includes(name))
+    .map(([where, name]) => ({
+      where,
+      message: `is no enabled model: '${name}'; ${didYouMean(name, enabled, 'the models are')}`,
+    }))
+  const strangers = router.key_policies.flatMap(({ keys }, index) =>
+    keys.some((key) => !server.keys.includes(key))
+      ? [{ where: `router.key_policies.${index}.keys`, message: 'holds a key that is not one of server.keys: add it there' }]
+      : [],
+  )
+  return [...unknown, ...strangers]
 }
 
 /** `localhost:11434` parses as a URL whose scheme is `localhost`. */

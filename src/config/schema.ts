@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { capabilities } from '../core/model.ts'
 import { providers } from '../providers/index.ts'
+import { routingFields } from './routing-schema.ts'
 
 const seconds = z.number().min(0)
 const bytes = z.number().int().min(1)
@@ -93,7 +94,11 @@ export const configSchema = z.strictObject({
     .prefault({}),
   router: z
     .strictObject({
-      strategy: z.enum(['heuristic']).default('heuristic').describe('How complexity is judged.'),
+      strategy: z
+        .enum(['evidence', 'heuristic'])
+        .default('evidence')
+        .describe('`evidence`: what is known of each model for each kind of task; `heuristic`: length and keywords.'),
+      ...routingFields,
       use_local_for_simple: z
         .boolean()
         .default(true)

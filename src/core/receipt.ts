@@ -1,4 +1,4 @@
-import type { Attempt, Factor } from './decision.ts'
+import type { Assessment, Attempt, Factor } from './decision.ts'
 import type { Backend } from './model.ts'
 import type { NanoDollars } from './price.ts'
 import type { Usage } from './usage.ts'
@@ -47,6 +47,10 @@ export interface Receipt {
   readonly reasoning: string
   readonly recommendedModel: string
   readonly degraded: boolean
+  /** Absent where the heuristic decided. */
+  readonly assessment?: Assessment
+  /** Digest of the caller's key; empty where there are no keys. */
+  readonly caller?: string
   readonly attempts: readonly Attempt[]
   /** SHA-256 of the scored text, so that repeats can be counted without storing what was said. */
   readonly promptHash: string

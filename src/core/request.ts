@@ -40,6 +40,18 @@ export interface Need {
   readonly advice?: string
 }
 
+/** What a caller, or the operator for it, asks of routing. */
+export interface RoutingWish {
+  /** `local-only`: no word leaves the machine; `cloud-only`: no local model answers. */
+  readonly mode?: 'auto' | 'local-only' | 'cloud-only'
+  /** Share of the strong model's quality that must be kept, over many requests: above 0, at most 1. */
+  readonly quality?: number
+  /** The most that the request may cost, in dollars; estimates decide. */
+  readonly maxCost?: number
+  /** Seconds until the whole reply must probably be there. */
+  readonly maxLatency?: number
+}
+
 /** A chat request in the gateway's own words, whatever dialect the client spoke. Everything in it has been checked. */
 export interface ChatRequest {
   /** Set by the gateway or taken from `x-request-id`; stands in headers, logs and the ledger. */
@@ -76,6 +88,9 @@ export interface ChatRequest {
   readonly user?: string
   /** What the caller says that its conversation is called: a header, or a field that means it. */
   readonly session?: string
+  /** Digest of the key that the caller sent; absent where there are no keys. */
+  readonly caller?: string
+  readonly routing?: RoutingWish
   /** What only the dialect can see that the request asks for; `needsOf` adds what the fields above say. */
   readonly needs?: readonly Need[]
   /** Fields of the client's dialect that the gateway does not know; a provider of the same dialect passes them on. */
@@ -152,6 +167,16 @@ export function scoredText(request: ChatRequest): string {
   }
   const last = request.messages.at(-1)
   return last === undefined ? '' : textOf(last)
+}
+
+/** Everything that users said, oldest first; of a request in which no user speaks, its last message. */
+export function spokenBy(request: ChatRequest): readonly string[] {
+  const said = request.messages
+    .filter(({ role }) => role === 'user')
+    .map(spoken)
+    .filter((text) => text.trim() !== '')
+  const last = request.messages.at(-1)
+  return said.length > 0 || last === undefined ? said : [textOf(last)]
 }
 
 function spoken({ content }: Message): string {

@@ -6,13 +6,17 @@ import type { ModelCard } from '../core/model.ts'
 import type { Receipt } from '../core/receipt.ts'
 import type { ChatRequest } from '../core/request.ts'
 import type { OpenProvider } from '../providers/provider.ts'
-import { decide, type RouterPolicy } from '../router/decide.ts'
+import type { RouterPolicy } from '../router/candidates.ts'
+import { decide } from '../router/decide.ts'
+import type { Steering } from '../router/steering.ts'
 import type { Facts } from '../signals/signal.ts'
 import type { AnswerEnd, AnswerPart } from './answer-part.ts'
 import type { AvailabilityMonitor } from './availability.ts'
 import { startDeadline } from './deadline.ts'
+import type { LookTwo } from './look-two.ts'
 import { relay } from './relay.ts'
 import { replay } from './replay.ts'
+import type { Spending } from './spending.ts'
 import type { ToolLoops } from './tool-loops.ts'
 
 /** The rooms that a request walks through. */
@@ -26,13 +30,26 @@ export interface Rooms {
   readonly providers: ReadonlyMap<string, OpenProvider>
   readonly account: Account
   readonly answerTimeoutSeconds: number
+  /** Evidence and policy; without them the heuristic decides, and replies ship unseen. */
+  readonly steering?: Steering
+  readonly lookTwo?: LookTwo
+  readonly spending?: Spending
+  /** Told of every request that was answered by a model, after its answer was given. */
+  readonly follow?: (answered: Answered) => void
+}
+
+export interface Answered {
+  readonly request: ChatRequest
+  readonly decision: Decision
+  readonly receipt: Receipt
+  readonly choices: readonly ReplyChoice[]
 }
 
 /** Which model would answer, and why. Runs nothing. */
 export function route(request: ChatRequest, rooms: Rooms): Decision {
-  const { models, readFacts, policy, availability, toolLoops } = rooms
+  const { models, readFacts, policy, availability, toolLoops, steering } = rooms
   const inLoopWith = toolLoops.modelOf(request)
-  return decide(request, readFacts(request), { models, availability: availability.of, inLoopWith }, policy)
+  return decide(request, readFacts(request), { models, availability: availability.of, inLoopWith, steering }, policy)
 }
 
 /**
@@ -71,7 +88,9 @@ export async function* answer(request: ChatRequest, rooms: Rooms, client: AbortS
     drop = recall.drop
     const reportDown = availability.reportDown.bind(availability)
     const explainNone = () => explainNoModel(rooms)
-    for await (const part of relay({ request, decision, receipt, providers, signal, reportDown, explainNone })) {
+    const { lookTwo, spending } = rooms
+    const told = { reportDown, explainNone }
+    for await (const part of relay({ request, decision, receipt, providers, signal, lookTwo, spending, ...told })) {
       if (part.type === 'chosen') {
         const { model, warnings, native, promptUsage } = part
         const { reasoning, degraded } = receipt
@@ -97,7 +116,9 @@ export async function* answer(request: ChatRequest, rooms: Rooms, client: AbortS
         else recall.keep(reply, { store: !receipt.degraded && !filtered })
       } else yield part
     }
-    yield end(choices, receipt.answered())
+    const answered = receipt.answered()
+    rooms.follow?.({ request, decision, receipt: answered, choices })
+    yield end(choices, answered)
   } catch (error) {
     drop(signal.aborted ? undefined : error)
     receipt.failed(error)

@@ -40,7 +40,7 @@ function saysSomething(part: ReplyPart): boolean {
   return isContent(part) || part.type === 'opaque' || part.type === 'finish'
 }
 
-async function* resume(first: readonly ReplyPart[], iterator: AsyncIterator<ReplyPart>): AsyncGenerator<ReplyPart> {
+export async function* resume(first: readonly ReplyPart[], iterator: AsyncIterator<ReplyPart>): AsyncGenerator<ReplyPart> {
   try {
     yield* first
     for (;;) {

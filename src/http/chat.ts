@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { GatewayError, toGatewayError } from '../core/errors.ts'
 import { MessageBuilder } from '../core/message-builder.ts'
+import type { Receipt } from '../core/receipt.ts'
 import type { ChatRequest } from '../core/request.ts'
 import type { Dialect } from '../dialects/dialect.ts'
 import type { AnswerHead, AnswerPart, WholeAnswer } from '../gateway/answer-part.ts'
@@ -119,7 +120,7 @@ async function collect(parts: AsyncIterable<AnswerPart>): Promise<WholeAnswer> {
       case 'end': {
         if (head === undefined) break
         return {
-          head: { ...head, warnings: [...head.warnings, ...warnings] },
+          head: { ...head, ...lastWords(part.receipt), warnings: [...head.warnings, ...warnings] },
           choices: message.finish(part),
           native: head.native === undefined ? undefined : native.join(''),
           receipt: part.receipt,
@@ -130,6 +131,11 @@ async function collect(parts: AsyncIterable<AnswerPart>): Promise<WholeAnswer> {
     }
   }
   throw new Error('an answer ended without its end part')
+}
+
+/** What is known of a whole answer only at its end. */
+function lastWords({ reasoning, degraded }: Receipt): Pick<AnswerHead, 'reasoning' | 'degraded'> {
+  return { reasoning, degraded }
 }
 
 /**

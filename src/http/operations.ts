@@ -4,11 +4,12 @@ import type { Decision } from '../core/decision.ts'
 import type { EmbeddingRequest } from '../core/embedding.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Availability, ModelCard } from '../core/model.ts'
-import type { ChatRequest } from '../core/request.ts'
+import type { ChatRequest, RoutingWish } from '../core/request.ts'
 import type { Dialect, InfoContext, RequestHead, Route } from '../dialects/dialect.ts'
 import type { Embedded } from '../gateway/embed.ts'
 import { embeddingHeaders } from './answer-headers.ts'
 import { type AnswerFunction, type ChatOptions, chat, hangUpOf } from './chat.ts'
+import { routingWishOf } from './routing-wish.ts'
 
 /** What the front door opens to. */
 export interface Rooms {
@@ -22,6 +23,8 @@ export interface Rooms {
   /** What a name that a client uses means; undefined where it means nothing. */
   readonly resolve: (name: string) => ModelCard | 'auto' | undefined
   readonly availability: (model: ModelCard) => Availability
+  /** What a caller and the operator ask of routing together. `caller` is the digest of its key, or empty. */
+  readonly wishOf: (caller: string, wish: RoutingWish | undefined) => RoutingWish | undefined
   readonly maxPromptCharacters: number
   readonly version: string
 }
@@ -55,7 +58,13 @@ export function operations(options: OperationsOptions): (arrival: Arrival) => Pr
       bodyText: request.bodyText,
     }
   }
-  const parse = ({ dialect, request }: Arrival): ChatRequest => dialect.parse(request.body, headOf(request))
+  const parse = ({ dialect, request }: Arrival): ChatRequest => {
+    const parsed = dialect.parse(request.body, headOf(request))
+    const routing = options.wishOf(request.caller, routingWishOf(request.headers))
+    const { caller } = request
+    if (routing === undefined && caller === '') return parsed
+    return { ...parsed, ...(routing !== undefined && { routing }), ...(caller !== '' && { caller }) }
+  }
   const listed = (model: ModelCard) => ({ model, availability: options.availability(model) })
   const context = ({ request }: Arrival): InfoContext => ({
     models: options.models.map(listed),

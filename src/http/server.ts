@@ -12,6 +12,13 @@ import { operations, type Rooms } from './operations.ts'
 import { RateLimit } from './rate-limit.ts'
 import { requestIdOf } from './request-id.ts'
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Digest of the key that was sent; empty where there are no keys. */
+    caller: string
+  }
+}
+
 export interface ServerOptions extends Rooms {
   readonly config: {
     readonly host: string
@@ -86,6 +93,7 @@ export function createServer(options: ServerOptions): Server {
   })
 
   addBodyParsers(app, config.body_limit_bytes)
+  app.decorateRequest('caller', '')
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply))
   app.setNotFoundHandler((request, reply) => sendError(notFound(request), request, reply))
   app.addHook('onSend', async (request, reply, payload) => {
@@ -163,7 +171,9 @@ export function createServer(options: ServerOptions): Server {
 
   function admit(request: FastifyRequest, reply: FastifyReply, counts: boolean): void {
     if (draining) throw new GatewayError('shutting_down', 'the gateway is stopping', { retryAfterSeconds: 5 })
-    const client = keys.check(request.headers) ?? request.ip
+    const key = keys.check(request.headers)
+    request.caller = key ?? ''
+    const client = key ?? request.ip
     const verdict = counts ? limit.take(client) : undefined
     if (verdict === undefined) return
 

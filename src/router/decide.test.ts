@@ -4,7 +4,8 @@ import type { ModelCard } from '../core/model.ts'
 import { free, type Price, unknownPrice } from '../core/price.ts'
 import type { ChatRequest } from '../core/request.ts'
 import type { Facts } from '../signals/signal.ts'
-import { type Catalog, decide, type RouterPolicy } from './decide.ts'
+import type { Catalog, RouterPolicy } from './candidates.ts'
+import { decide } from './decide.ts'
 
 const paid: Price = {
   known: true,
@@ -190,6 +191,13 @@ function run({ tenths, down = [], models = all, model = 'auto', text = 'x', poli
     keywords: { complex: [], simple: [] },
     code: [],
     taskType: 'other',
+    profile: {
+      cell: { task: 'other', length: 'short', language: 'en', turn: 'first' },
+      certainty: 1,
+      difficulty: 0,
+      familiarity: 0,
+      sketch: [],
+    },
     ...factsFor[tenths],
   }
   const catalog: Catalog = {

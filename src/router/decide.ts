@@ -1,84 +1,156 @@
-import type { Decision } from '../core/decision.ts'
+import type { Decision, RoutingRule } from '../core/decision.ts'
 import { GatewayError } from '../core/errors.ts'
-import type { Availability, ModelCard } from '../core/model.ts'
-import { costOf, type NanoDollars } from '../core/price.ts'
-import { type ChatRequest, estimatePromptTokens } from '../core/request.ts'
-import { noUsage } from '../core/usage.ts'
+import type { ModelCard } from '../core/model.ts'
+import type { ChatRequest, RoutingWish } from '../core/request.ts'
 import type { Facts } from '../signals/signal.ts'
+import { byComplexity } from './by-complexity.ts'
+import { byEvidence, evidenceComplexity } from './by-evidence.ts'
+import {
+  type Candidate,
+  type Catalog,
+  candidateFor,
+  estimateCost,
+  fitting,
+  isPriced,
+  type RouterPolicy,
+  refuse,
+} from './candidates.ts'
 import { type Complexity, heuristicComplexity } from './heuristic.ts'
-import { preferencesMet, type Requirements, requirementsOf, type Shortfall, shortfallOf } from './requirements.ts'
-import { type ModelAliases, resolveModel } from './resolve-model.ts'
-
-export interface RouterPolicy {
-  /** False tries cloud models first, whatever they cost; local ones only when they fail. */
-  readonly useLocalForSimple: boolean
-  /** Where local ends and cloud begins; undefined leaves it to each model's own `max_complexity`. */
-  readonly complexityThreshold: number | undefined
-  /** What becomes of models whose price is unknown: tried last and flagged, or never chosen. */
-  readonly unknownPrice: 'flag' | 'refuse'
-  /** Reply length that an estimate assumes when the request sets no limit, in tokens. */
-  readonly expectedOutputTokens: number
-  readonly aliases: ModelAliases
-}
-
-/** What the router knows of the world when it decides: no lookup, no waiting. */
-export interface Catalog {
-  readonly models: readonly ModelCard[]
-  readonly availability: (model: ModelCard) => Availability
-  /** The model that made the tool calls which this request answers: no other one takes over between them. */
-  readonly inLoopWith?: string | undefined
-}
-
-interface Candidate {
-  readonly model: ModelCard
-  readonly reach: number
-  readonly cost: NanoDollars | undefined
-  /** What it cannot do of what it must. */
-  readonly shortfall: Shortfall | undefined
-  /** How many of the things that the caller would like it can do. */
-  readonly preferences: number
-}
+import type { Order } from './order.ts'
+import { type Requirements, requirementsOf, type Shortfall, shortfallOf } from './requirements.ts'
+import { resolveModel } from './resolve-model.ts'
+import type { Ban, Steering } from './steering.ts'
 
 /**
- * Chooses the cheapest available model that can and may take the request, and the order of those that follow when it
- * fails. Throws `unknown_model` for a name that is not configured, `forbidden` for one that may not be used.
+ * Chooses the model that answers, and the order of those that follow when it fails: by the evidence where `steering`
+ * has it, else by the heuristic. Throws `unknown_model` for a name that is not configured, `forbidden` for one that may
+ * not be used.
  */
-export function decide(request: ChatRequest, facts: Facts, catalog: Catalog, policy: RouterPolicy): Decision {
-  const complexity = heuristicComplexity(facts)
+export function decide(
+  request: ChatRequest,
+  facts: Facts,
+  { steering, ...catalog }: Catalog & { readonly steering?: Steering | undefined },
+  policy: RouterPolicy,
+): Decision {
   const named = resolveModel(request.model, catalog.models, policy.aliases)
-  if (named !== 'auto') return pin(named, request, { complexity, catalog, policy })
-
   const requirements = requirementsOf(request)
+  const field = { requirements, catalog, policy }
+  const weigh = (candidates: readonly Candidate[]) =>
+    steering === undefined
+      ? heuristicComplexity(facts)
+      : evidenceComplexity(candidates, { request, profile: facts.profile, steering, policy })
+  if (named !== 'auto') {
+    const all = catalog.models.filter(({ auto }) => auto)
+    const complexity = weigh([...all, named].map((model) => candidateFor(model, request, { ...field, all })))
+    const decision = pin(named, request, { complexity, catalog, policy })
+    if (steering === undefined) return decision
+    const chance = steering.chance(named, facts.profile)
+    const chances = [{ ...chance, model: named.name, estimatedCost: decision.estimatedCost }]
+    return { ...decision, assessment: { profile: facts.profile, chances, rule: 'pinned' } }
+  }
+
   const automatic = catalog.models.filter((model) => model.auto && isPriced(model, policy))
-  const judged = automatic.map((model) =>
-    candidateFor(model, request, { all: automatic, requirements, catalog, policy }),
-  )
+  const allowed = automatic.filter((model) => permits(request.routing, model))
+  const judged = allowed.map((model) => candidateFor(model, request, { ...field, all: automatic }))
   const present = judged.filter(({ model }) => catalog.availability(model).available)
-  const candidates = fitting(present)
+  const fit = fitting(present)
+  const complexity = weigh(fit.length > 0 ? fit : judged)
+  const { candidates, bans } = withoutBanned(fit, { request, facts, steering })
 
-  const able = candidates.filter((candidate) => candidate.reach >= complexity.value).sort(byCost(complexity.value))
-  const weaker = candidates.filter((candidate) => candidate.reach < complexity.value).sort(byReach)
-  const ranked = policy.useLocalForSimple ? [...able, ...weaker] : cloudFirst([...able, ...weaker])
-  const loop = ranked.find(({ model }) => model.name === catalog.inLoopWith)
-  const order = loop === undefined ? ranked : [loop, ...ranked.filter((candidate) => candidate !== loop)]
+  const ranked =
+    steering === undefined
+      ? byComplexity(candidates, { complexity, judged, catalog, policy })
+      : byEvidence(candidates, { request, profile: facts.profile, steering, policy })
+  const chosen = inLoopFirst(ranked, catalog.inLoopWith)
 
-  const [first, second] = order
-  const degraded = first !== undefined && first !== loop && (first.reach < complexity.value || isWeak(first.shortfall))
-  const degradedReason = degraded ? whyDegraded(first, complexity, { judged, catalog }) : ''
-  const refusal = first === undefined ? refuse(judged, present, catalog) : undefined
-  const why = loop === undefined ? explain(first, complexity, degradedReason) : inLoop(loop)
+  const [first, second] = chosen.order
+  const refusal = first === undefined ? (refusalOf(bans) ?? refusalOfWish(request.routing, automatic, allowed) ?? refuse(judged, present, catalog)) : undefined
+  const banned = first === undefined ? '' : bans.map(({ model, ban }) => `${model.name} may not be used: ${ban.words}`).join('; ')
   return {
     complexity: complexity.value,
     factors: complexity.factors,
-    reasoning: sentences(complexity.reasoning, refusal?.message ?? why, passedOver(present, requirements, first)),
-    plan: order.map((candidate) => candidate.model),
+    reasoning: sentences(
+      complexity.reasoning,
+      refusal?.message ?? chosen.words,
+      banned,
+      passedOver(present, requirements, first),
+    ),
+    plan: chosen.order.map((candidate) => candidate.model),
     ...(refusal !== undefined && { refusal }),
     requirements: namesOf(requirements),
     estimatedCost: first?.cost,
     runnerUp: second && { model: second.model.name, estimatedCost: second.cost },
-    degraded,
-    degradedReason,
+    degraded: chosen.degraded,
+    degradedReason: chosen.degradedReason,
     pinned: false,
+    ...(chosen.assessment !== undefined && { assessment: chosen.assessment }),
+  }
+}
+
+/** What leaves the machine is the caller's own choice. */
+function permits(wish: RoutingWish | undefined, { backend }: ModelCard): boolean {
+  if (wish?.mode === 'local-only') return backend === 'local'
+  return wish?.mode !== 'cloud-only' || backend === 'cloud'
+}
+
+interface Banned {
+  readonly model: ModelCard
+  readonly ban: Ban
+}
+
+interface Banning {
+  readonly request: ChatRequest
+  readonly facts: Facts
+  readonly steering: Steering | undefined
+}
+
+function withoutBanned(candidates: readonly Candidate[], { request, facts, steering }: Banning) {
+  if (steering === undefined) return { candidates, bans: [] }
+  const bans: Banned[] = []
+  const left = candidates.filter(({ model, cost }) => {
+    const ban = steering.ban({ model, cost, chance: steering.chance(model, facts.profile) }, request)
+    if (ban !== undefined) bans.push({ model, ban })
+    return ban === undefined
+  })
+  return { candidates: left, bans }
+}
+
+const banCodes: Partial<Record<RoutingRule, NonNullable<Decision['refusal']>['code']>> = { quota: 'rate_limited' }
+
+function refusalOf([first, ...more]: readonly Banned[]): Decision['refusal'] {
+  if (first === undefined) return undefined
+  const { rule, words } = first.ban
+  const others = more.map(({ model, ban }) => `; ${model.name}: ${ban.words}`).join('')
+  return {
+    code: banCodes[rule] ?? 'budget_spent',
+    message: `no model may answer this request: ${first.model.name}: ${words}${others}`,
+    field: rule === 'max-cost' ? 'x-hybrid-max-cost' : '',
+  }
+}
+
+function refusalOfWish(
+  wish: RoutingWish | undefined,
+  automatic: readonly ModelCard[],
+  allowed: readonly ModelCard[],
+): Decision['refusal'] {
+  if (allowed.length > 0 || automatic.length === 0) return undefined
+  const message = `the request is ${wish?.mode}, and no such model is configured: leave x-hybrid-policy out, or add one`
+  return { code: 'unsupported', message, field: 'x-hybrid-policy' }
+}
+
+/** The model that made the calls goes on with them, and nobody judges what it says between them. */
+function inLoopFirst(ranked: Order, name: string | undefined): Order {
+  const loop = ranked.order.find(({ model }) => model.name === name)
+  if (loop === undefined) return ranked
+  const order = [loop, ...ranked.order.filter((candidate) => candidate !== loop)]
+  return {
+    order,
+    degraded: false,
+    degradedReason: '',
+    words: inLoop(loop),
+    ...(ranked.assessment !== undefined && {
+      assessment: { profile: ranked.assessment.profile, chances: ranked.assessment.chances, rule: 'tool-loop' },
+    }),
   }
 }
 
@@ -94,7 +166,7 @@ function pin(model: ModelCard, request: ChatRequest, { complexity, catalog, poli
     throw new GatewayError('forbidden', message, { field: 'model' })
   }
   const requirements = requirementsOf(request)
-  const refusal = refusalOfPinned(model, shortfallOf(model, catalog.availability(model), requirements, request.dialect))
+  const refusal = refusalOfMode(model, request.routing) ?? refusalOfPinned(model, shortfallOf(model, catalog.availability(model), requirements, request.dialect))
   return {
     complexity: complexity.value,
     factors: complexity.factors,
@@ -117,92 +189,10 @@ function refusalOfPinned(model: ModelCard, shortfall: Shortfall | undefined): De
   return { code: 'unsupported', message, field: shortfall.field }
 }
 
-/** Those that fall short of nothing; where there are none, those that write less than is allowed, or do it badly. */
-function fitting(candidates: readonly Candidate[]): readonly Candidate[] {
-  const whole = candidates.filter(({ shortfall }) => shortfall === undefined)
-  return whole.length > 0
-    ? whole
-    : candidates.filter(({ shortfall }) => shortfall?.kind === 'output' || isWeak(shortfall))
-}
-
-/** Undefined where a model that is not there now could answer. */
-function refuse(
-  judged: readonly Candidate[],
-  present: readonly Candidate[],
-  { availability }: Catalog,
-): Decision['refusal'] {
-  if (present.length === 0) return undefined
-  const words = present.map(({ model, shortfall }) => `${model.name} ${shortfall?.words ?? ''}`)
-  const absent = fitting(judged).map(({ model }) => `${model.name} could: ${availability(model).reason}`)
-  const { field, advice } = present.find(({ shortfall }) => shortfall !== undefined)?.shortfall ?? { field: '' }
-  const reasons = [...words, ...absent, ...(advice === undefined ? [] : [advice])].join('; ')
-  const message = `no model that is there can answer this request: ${reasons}`
-  if (absent.length > 0) return { code: 'no_model_available', message, field }
-  const tooLong = present.some(({ shortfall }) => shortfall?.kind === 'context')
-  return { code: tooLong ? 'context_too_long' : 'unsupported', message, field }
-}
-
-/** Input as sent, output as limited or expected, at the model's price. */
-export function estimateCost(request: ChatRequest, model: ModelCard, policy: RouterPolicy): NanoDollars | undefined {
-  const input = estimatePromptTokens(request)
-  const output = Math.min(request.maxTokens ?? policy.expectedOutputTokens, model.maxOutputTokens)
-  return costOf({ ...noUsage, input, output }, model.price)
-}
-
-interface Field {
-  readonly all: readonly ModelCard[]
-  readonly requirements: Requirements
-  readonly catalog: Catalog
-  readonly policy: RouterPolicy
-}
-
-function candidateFor(
-  model: ModelCard,
-  request: ChatRequest,
-  { all, requirements, catalog, policy }: Field,
-): Candidate {
-  const availability = catalog.availability(model)
-  return {
-    model,
-    reach: reachOf(model, all, policy),
-    cost: estimateCost(request, model, policy),
-    shortfall: shortfallOf(model, availability, requirements, request.dialect),
-    preferences: preferencesMet(model, availability, requirements, request.dialect),
-  }
-}
-
-/** The highest complexity a model may take: its own, or where an operator's threshold moves the border, the border. */
-function reachOf(model: ModelCard, all: readonly ModelCard[], { complexityThreshold }: RouterPolicy): number {
-  if (complexityThreshold === undefined || model.backend === 'cloud') return model.maxComplexity
-  const strongest = Math.max(...all.filter(({ backend }) => backend === 'local').map((local) => local.maxComplexity))
-  return model.maxComplexity === strongest ? complexityThreshold : Math.min(model.maxComplexity, complexityThreshold)
-}
-
-/**
- * Those that can do more of what the caller would like, then the cheapest, an unknown price last. Among equals a model that is not at its very limit comes first (0.30 is for
- * the model above the 0.3 one), then the smallest that suffices, then the configured order.
- */
-function byCost(complexity: number) {
-  return (a: Candidate, b: Candidate): number =>
-    b.preferences - a.preferences ||
-    (a.cost ?? Number.POSITIVE_INFINITY) - (b.cost ?? Number.POSITIVE_INFINITY) ||
-    Number(a.reach === complexity) - Number(b.reach === complexity) ||
-    a.reach - b.reach ||
-    0
-}
-
-function byReach(a: Candidate, b: Candidate): number {
-  return b.reach - a.reach
-}
-
-function isPriced(model: ModelCard, policy: RouterPolicy): boolean {
-  return model.price.known || policy.unknownPrice === 'flag'
-}
-
-/** Local models stay at the end of the plan: an answer from them beats none. */
-function cloudFirst(order: readonly Candidate[]): readonly Candidate[] {
-  const isCloud = ({ model }: Candidate) => model.backend === 'cloud'
-  return [...order.filter(isCloud), ...order.filter((candidate) => !isCloud(candidate))]
+function refusalOfMode(model: ModelCard, wish: RoutingWish | undefined): Decision['refusal'] {
+  if (permits(wish, model)) return undefined
+  const message = `model '${model.name}' runs in the ${model.backend === 'cloud' ? 'cloud' : 'house'}, and the request is ${wish?.mode}: name another one, or auto`
+  return { code: 'forbidden', message, field: 'x-hybrid-policy' }
 }
 
 function inLoop({ model }: Candidate): string {
@@ -218,33 +208,6 @@ function passedOver(present: readonly Candidate[], requirements: Requirements, f
 
 function namesOf({ needs }: Requirements): readonly string[] {
   return [...new Set(needs.map(({ capability }) => capability))]
-}
-
-function explain(first: Candidate | undefined, complexity: Complexity, degradedReason: string): string {
-  if (first === undefined) return 'no model is available'
-  if (degradedReason !== '') return `${first.model.name} answers, though ${degradedReason}`
-  const price = first.cost === undefined ? ' (its price is unknown)' : ''
-  return `${first.model.name} is the cheapest available model that may take ${complexity.value.toFixed(2)}${price}`
-}
-
-function isWeak(shortfall: Shortfall | undefined): boolean {
-  return shortfall?.kind === 'weak'
-}
-
-function whyDegraded(
-  first: Candidate,
-  complexity: Complexity,
-  { judged, catalog: { availability } }: { readonly judged: readonly Candidate[]; readonly catalog: Catalog },
-): string {
-  if (first.reach >= complexity.value) return `it ${first.shortfall?.words}`
-  const reaching = judged.filter(({ reach }) => reach >= complexity.value)
-  if (reaching.length === 0) return `no configured model may take ${complexity.value.toFixed(2)}`
-  const reasons = reaching.map(({ model, shortfall }) =>
-    availability(model).available && shortfall !== undefined
-      ? `${model.name} ${shortfall.words}`
-      : `${model.name} is unavailable (${availability(model).reason})`,
-  )
-  return reasons.join('; ')
 }
 
 function sentences(...parts: readonly string[]): string {

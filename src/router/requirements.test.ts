@@ -6,7 +6,8 @@ import type { ModelCard } from '../core/model.ts'
 import type { Price } from '../core/price.ts'
 import type { ChatRequest } from '../core/request.ts'
 import type { Facts } from '../signals/signal.ts'
-import { type Catalog, decide, type RouterPolicy } from './decide.ts'
+import type { Catalog, RouterPolicy } from './candidates.ts'
+import { decide } from './decide.ts'
 import { lookUp } from './resolve-model.ts'
 
 const paid: Price = {
@@ -38,7 +39,13 @@ const policy: RouterPolicy = {
   expectedOutputTokens: 500,
   aliases: { 'gpt-4*': 'skilled', anything: 'auto' },
 }
-const facts: Facts = { promptLength: 10, keywords: { complex: [], simple: [] }, code: [], taskType: 'other' }
+const facts: Facts = { promptLength: 10, keywords: { complex: [], simple: [] }, code: [], taskType: 'other', profile: {
+      cell: { task: 'other', length: 'short', language: 'en', turn: 'first' },
+      certainty: 1,
+      difficulty: 0,
+      familiarity: 0,
+      sketch: [],
+    }, }
 
 const weather = { type: 'function', name: 'weather', parameters: { type: 'object', properties: {} } } as const
 const picture: ContentPart = { type: 'image', source: { kind: 'data', mediaType: 'image/png', data: 'AAAA' } }

@@ -1,5 +1,6 @@
 import { joinText } from '../core/content.ts'
 import type { Attempt, Decision, Factor } from '../core/decision.ts'
+import { checkFields, evidenceFields } from '../core/evidence-fields.ts'
 import { parseExactly } from '../core/exact-json.ts'
 import type { ReplyChoice } from '../core/message-builder.ts'
 import { capabilitiesOf } from '../core/model.ts'
@@ -76,6 +77,7 @@ export function decisionFields({
       decision.runnerUp === undefined
         ? null
         : { model: decision.runnerUp.model, estimated_cost: dollars(decision.runnerUp.estimatedCost) },
+    evidence: evidenceFields(decision.assessment),
   }
 }
 
@@ -97,6 +99,7 @@ function attemptFields(attempt: Attempt) {
     latency_seconds: latencySeconds,
     usage: usageFields(attempt),
     cost: dollars(cost),
+    check: checkFields(attempt.judgement),
   }
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { routingRules } from '../core/decision.ts'
 
 /** The shapes of the gateway's own API: checked where they come in, and the source of the OpenAPI document. */
 
@@ -89,6 +90,48 @@ const usage = z.object({
   estimated: z.boolean(),
 })
 
+const probability = z.number().min(0).max(1)
+
+const evidence = z
+  .object({
+    cell: z.object({ task: z.string(), length: z.string(), language: z.string(), turn: z.string() }),
+    certainty: probability.describe('How sure the kind of task is.'),
+    difficulty: z.number().describe('Logits; over 0 is harder than usual.'),
+    familiarity: probability,
+    models: z.array(
+      z.object({
+        model: z.string(),
+        p: probability.describe('Chance that its reply is good enough.'),
+        low: probability,
+        high: probability,
+        n: z.number().describe('Judged replies behind it.'),
+        level: z.enum(['cell', 'task', 'global', 'prior']),
+        estimated_cost: nullableCost,
+      }),
+    ),
+    rule: z.enum(routingRules).describe('Which rule or bound decided.'),
+    escalates_to: z.string().nullable().describe('The model that a reply judged too weak is passed on to.'),
+    allowance: z.number().nullable().describe('How much smaller than that model’s chance the reply’s may be.'),
+  })
+  .nullable()
+  .describe('What was known before any model was asked; null where the heuristic decided.')
+
+const check = z
+  .object({
+    p: probability.describe('Chance that the reply is good enough.'),
+    threshold: probability,
+    verdict: z.enum(['shipped', 'escalated', 'marked']),
+    reason: z.string(),
+    partial: z.boolean(),
+    findings: z.array(z.object({ name: z.string(), weight: z.enum(['fatal', 'doubt']), detail: z.string() })),
+    confidence: z
+      .object({ mean_logprob: z.number(), lowest_window: z.number(), lowest: z.number(), tokens: z.int() })
+      .nullable(),
+    self_check: probability.nullable(),
+  })
+  .nullable()
+  .describe('What was thought of the reply; null where it was not judged.')
+
 const routing = z.object({
   complexity: z.number(),
   reasoning: z.string(),
@@ -104,14 +147,16 @@ const routing = z.object({
       model: z.string(),
       provider: z.string(),
       backend: z.string(),
-      outcome: z.enum(['running', 'answered', 'failed', 'cancelled']),
+      outcome: z.enum(['running', 'answered', 'escalated', 'failed', 'cancelled']),
       error: z.string().optional(),
       message: z.string().optional(),
       latency_seconds: z.number(),
       usage,
       cost: nullableCost,
+      check,
     }),
   ),
+  evidence,
 })
 
 export const chatReply = z
@@ -145,6 +190,7 @@ export const decisionReply = z
     degraded_reason: z.string(),
     runner_up: z.object({ model: z.string(), estimated_cost: nullableCost }).nullable(),
     plan: z.array(z.string()),
+    evidence,
     request_id: z.string(),
   })
   .meta({ id: 'RoutingDecision' })

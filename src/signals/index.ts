@@ -1,6 +1,7 @@
 import type { ChatRequest } from '../core/request.ts'
 import { code } from './code.ts'
 import { keywords } from './keywords.ts'
+import { profile } from './profile.ts'
 import { promptLength } from './prompt-length.ts'
 import type { Facts } from './signal.ts'
 import { taskType } from './task-type.ts'
@@ -12,5 +13,6 @@ export function readFacts(request: ChatRequest): Facts {
     keywords: keywords.read(request),
     code: code.read(request),
     taskType: taskType.read(request),
+    profile: profile.read(request),
   }
 }

@@ -1,3 +1,4 @@
+import type { Profile } from '../core/evidence.ts'
 import type { ChatRequest } from '../core/request.ts'
 
 /**
@@ -19,4 +20,6 @@ export interface Facts {
   /** Which signs of program code occur in the scored text. */
   readonly code: readonly string[]
   readonly taskType: 'question' | 'creative' | 'other'
+  /** What the evidence is looked up by. */
+  readonly profile: Profile
 }

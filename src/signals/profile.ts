@@ -1,0 +1,126 @@
+import { type Cell, type LengthBand, type Profile, type TaskKind, taskKinds, type TurnKind } from '../core/evidence.ts'
+import { detectLanguage } from '../core/language.ts'
+import { type ChatRequest, inToolLoop, spokenBy } from '../core/request.ts'
+import type { Signal } from './signal.ts'
+import { look1 } from './look-1-weights.ts'
+import { buckets, hashedFeatures, pairsOf, readPart, shapeOf, wordsOf } from './prompt-words.ts'
+
+/** What only says that the conversation goes on: the task is the one before. */
+const goesOn = new Set(
+  'yes|yeah|yep|ok|okay|sure|please|please do|go on|go ahead|continue|next|more|do it|try again|again|and|proceed|keep going|ja|weiter|mach weiter|nochmal|bitte|oui|continuez|continue s il te plaît|encore|vas y|sí|si|sigue|continúa|adelante|otra vez|sim|continua|continue por favor|sì|vai avanti|да|продолжай|дальше|ещё раз|继续|好的|是的|はい|続けて|もう一度'.split('|'),
+)
+const longestGoOn = 40
+
+/** The most that difficulty may say, in logits. */
+export const mostDifficulty = 1
+
+/** What look 1 knows of a request. Only what users say counts: no system prompt, no tool's output. */
+export const profile = {
+  name: 'profile',
+  read(request) {
+    const said = spokenBy(request)
+    const text = scored(said)
+    const part = readPart(text)
+    const words = wordsOf(part)
+    const shape = shapeOf(part, words, text.length)
+    const features = hashedFeatures(words)
+    const shares = sharesOf(features, shape)
+    const { task, certainty } = taskOf(request, shares, words.length)
+    const cell: Cell = { task, length: bandOf(text.length), language: detectLanguage(text), turn: turnOf(request, said) }
+    const familiarity = familiarityOf(words)
+    const difficulty = difficultyOf({ task, shape, features, familiarity })
+    const sketch = [...shape, ...shares].map((value) => Math.round(value * 1000) / 1000)
+    return { cell, certainty, difficulty, familiarity, sketch }
+  },
+} satisfies Signal<Profile>
+
+/** The last thing that the user said and that says something. */
+function scored(said: readonly string[]): string {
+  const meant = said.findLast((text) => !onlyGoesOn(text))
+  return meant ?? said.at(-1) ?? ''
+}
+
+function onlyGoesOn(text: string): boolean {
+  if (text.length > longestGoOn) return false
+  return goesOn.has(text.toLowerCase().replaceAll(/[\s\p{P}\p{S}]+/gu, ' ').trim())
+}
+
+function turnOf(request: ChatRequest, said: readonly string[]): TurnKind {
+  if (inToolLoop(request)) return 'tool'
+  return said.length > 1 ? 'follow-up' : 'first'
+}
+
+function bandOf(length: number): LengthBand {
+  if (length < 200) return 'short'
+  return length < 1000 ? 'medium' : 'long'
+}
+
+interface Recognised {
+  readonly task: TaskKind
+  readonly certainty: number
+}
+
+/** Where the recogniser is less sure than this, the kind is `other`. */
+const leastCertainty = 0.3
+
+function taskOf(request: ChatRequest, shares: readonly number[], words: number): Recognised {
+  if ((request.tools ?? []).length > 0) return { task: 'tools', certainty: 1 }
+  if (words === 0) return { task: 'other', certainty: 1 }
+  const best = shares.reduce((winner, share, kind) => (share > (shares[winner] ?? 0) ? kind : winner), 0)
+  const certainty = shares[best] ?? 0
+  return certainty < leastCertainty ? { task: 'other', certainty } : { task: taskKinds[best] ?? 'other', certainty }
+}
+
+/** Shares of the kinds, by a softmax over hashed words and the shape of the text. */
+function sharesOf(features: readonly number[], shape: readonly number[]): readonly number[] {
+  const { kinds, kindBias, kindShape, kindScale } = look1
+  const scale = kindScale / Math.sqrt(Math.max(1, features.length))
+  const scores = kindBias.map((bias, kind) => {
+    const weights = kindShape[kind] ?? []
+    let sum = 0
+    for (const feature of features) sum += kinds[kind * buckets + feature] ?? 0
+    return shape.reduce((total, value, index) => total + value * (weights[index] ?? 0), bias + sum * scale)
+  })
+  const most = Math.max(...scores)
+  const powers = scores.map((score) => Math.exp(score - most))
+  const total = powers.reduce((sum, power) => sum + power, 0)
+  return powers.map((power) => power / total)
+}
+
+/** Texts of which a smaller share of the pairs of words is known are like none that the difficulty was fitted on. */
+const strange = 0.35
+const familiar = 0.75
+
+/** Share of the pairs of words that were seen when the difficulty was fitted, stretched to 0..1. */
+function familiarityOf(words: readonly string[]): number {
+  const pairs = pairsOf(words)
+  if (pairs.length < 4) return 0
+  const known = pairs.reduce((sum, bit) => sum + Number(wasSeen(bit)), 0)
+  return Math.min(1, Math.max(0, (known / pairs.length - strange) / (familiar - strange)))
+}
+
+function wasSeen(bit: number): boolean {
+  return (((look1.seen[bit >> 3] ?? 0) >> (bit & 7)) & 1) === 1
+}
+
+interface Weighed {
+  readonly task: TaskKind
+  readonly shape: readonly number[]
+  readonly features: readonly number[]
+  readonly familiarity: number
+}
+
+/** Linear in the shape, with slopes of the kind, and in the words as far as they are familiar; clipped. */
+function difficultyOf({ task, shape, features, familiarity }: Weighed): number {
+  const slopes = look1.shapeSlopes[task] ?? look1.shapeSlopes.other ?? []
+  const means = look1.shapeMeans[task] ?? look1.shapeMeans.other ?? []
+  const byShape = shape.reduce((sum, value, index) => sum + (value - (means[index] ?? 0)) * (slopes[index] ?? 0), 0)
+  const scale = look1.wordScale / Math.sqrt(Math.max(1, features.length))
+  const byWords = features.reduce((sum, feature) => sum + (look1.words[feature] ?? 0), 0) * scale
+  const known = task in look1.shapeSlopes ? 1 : 0.3
+  return clip(clip(byShape, mostDifficulty) * known + clip(byWords, mostDifficulty) * familiarity, mostDifficulty)
+}
+
+function clip(value: number, most: number): number {
+  return Math.min(most, Math.max(-most, value))
+}
