@@ -3,5 +3,7 @@ import { packageRoot, setUp } from './setup.mjs'
 
 const node = setUp({ dev: true })
 const asked = process.argv.slice(2)
-const files = asked.some((argument) => !argument.startsWith('-')) ? [] : ['src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts']
+const files = asked.some((argument) => !argument.startsWith('-'))
+  ? []
+  : ['src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts']
 runAndExit(node, ['--test', '--test-isolation=none', ...asked, ...files], { cwd: packageRoot })

@@ -24,6 +24,7 @@ import { answer, type Rooms, route } from './gateway/answer.ts'
 import { AvailabilityMonitor } from './gateway/availability.ts'
 import { countTokens } from './gateway/count-tokens.ts'
 import { embed } from './gateway/embed.ts'
+import { openSteer } from './gateway/open-steer.ts'
 import { ToolLoops } from './gateway/tool-loops.ts'
 import { createServer, packageVersion } from './http/server.ts'
 import { wantedFile } from './model-files/catalog.ts'
@@ -120,6 +121,19 @@ export async function openHouse(
   })
 
   const { router } = config
+  const opened = await openSteer({
+    config: router,
+    models: config.models,
+    labels: store.labels,
+    spent: async (since) => {
+      await ledger.flush()
+      return await store.spent(since)
+    },
+    account,
+    providers,
+    availability,
+    say,
+  })
   const rooms: Rooms = {
     models: config.models,
     readFacts,
@@ -136,6 +150,7 @@ export async function openHouse(
     providers,
     account,
     answerTimeoutSeconds: config.limits.answer_timeout_seconds,
+    ...opened.steer,
   }
   await availability.start()
 
@@ -151,6 +166,10 @@ export async function openHouse(
     route: (request) => route(request, rooms),
     routeAmong: (request, among) => decideAmong(request, rooms, among),
     prepare: (request, signal) => prepare(request, rooms, signal),
+    wishOf: opened.wishOf,
+    giveFeedback: opened.giveFeedback,
+    learn: opened.learn,
+    settle: opened.settle,
     async pull(model, signal) {
       const provider = providers.get(model.provider)
       if (provider?.pull === undefined) {
@@ -163,6 +182,7 @@ export async function openHouse(
     },
     async close() {
       availability.stop()
+      await opened.close()
       await Promise.all([...providers.values()].map((provider) => provider.close()))
       await ledger.close()
     },
@@ -171,7 +191,8 @@ export async function openHouse(
 
 /** The decision for a world that is not the present one. Runs nothing. */
 function decideAmong(request: ChatRequest, rooms: Rooms, among: (model: ModelCard) => Availability) {
-  return decide(request, rooms.readFacts(request), { models: rooms.models, availability: among }, rooms.policy)
+  const { models, steering, readFacts, policy } = rooms
+  return decide(request, readFacts(request), { models, availability: among, steering }, policy)
 }
 
 /** Loads the local model that would be chosen if it were loaded; when that fails, the next one. */
@@ -228,6 +249,8 @@ async function serve(loaded: LoadedConfig): Promise<void> {
     account: house.account,
     models: config.models,
     availability: house.availability,
+    wishOf: house.wishOf,
+    giveFeedback: house.giveFeedback,
     logger,
     version: packageVersion(),
   })

@@ -80,7 +80,22 @@ function print(shown: readonly Verdict[]): void {
   if (any === undefined) return
   const { source, small, strong, prompts, smallScore, strongScore } = any
   console.log(`\n${source}: ${small} (${number(smallScore)}) or ${strong} (${number(strongScore)}), ${prompts} prompts`)
-  const titles = ['router', 'labels', 'APGR', '95 %', 'CPT50', 'CPT80', 'CPT95', 'calls@95', '95 %', '@98', '$@95', '$@98', 'AUROC', 'ECE']
+  const titles = [
+    'router',
+    'labels',
+    'APGR',
+    '95 %',
+    'CPT50',
+    'CPT80',
+    'CPT95',
+    'calls@95',
+    '95 %',
+    '@98',
+    '$@95',
+    '$@98',
+    'AUROC',
+    'ECE',
+  ]
   const lines = shown.map((verdict) => [
     verdict.contender,
     String(verdict.labels),
@@ -92,9 +107,15 @@ function print(shown: readonly Verdict[]): void {
     ...[verdict.dollars95, verdict.dollars98].map((value) => (value === undefined ? '' : percent(value))),
     ...[verdict.auroc, verdict.ece].map((value) => (value === undefined ? '' : number(value))),
   ])
-  const widths = titles.map((title, column) => Math.max(title.length, ...lines.map((line) => line[column]?.length ?? 0)))
+  const widths = titles.map((title, column) =>
+    Math.max(title.length, ...lines.map((line) => line[column]?.length ?? 0)),
+  )
   for (const line of [titles, ...lines]) {
-    console.log(line.map((cell, column) => (column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  '))
+    console.log(
+      line
+        .map((cell, column) => (column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+        .join('  '),
+    )
   }
 }
 
@@ -102,7 +123,9 @@ function compare(trials: readonly Trial[]): void {
   for (const text of options.versus) {
     const [better, worse] = text.split(':')
     for (const first of trials.filter(({ contender }) => contender.name === better)) {
-      const second = trials.find(({ contender, labels }) => contender.name === worse && (labels === first.labels || !contender.learns))
+      const second = trials.find(
+        ({ contender, labels }) => contender.name === worse && (labels === first.labels || !contender.learns),
+      )
       if (second === undefined) continue
       const { value, low, high } = differenceOf(first.rows, second.rows, resamples)
       const line = `${better} over ${worse} (labels: ${first.labels}): APGR ${signed(value)} (${signed(low)} to ${signed(high)})`
@@ -119,7 +142,10 @@ function plot(folder: string, trials: readonly Trial[]): void {
   const { source, small, strong } = first.pair
   const best = trials.filter(({ contender, labels }) => !contender.learns || labels === modes.at(-1))
   const series = best.map(({ contender, rows }) => ({ name: contender.name, rows }))
-  const svg = plotOf({ title: `${source}: ${small} or ${strong}`, series: [...series, { name: 'oracle', rows: oracle(first.rows) }] })
+  const svg = plotOf({
+    title: `${source}: ${small} or ${strong}`,
+    series: [...series, { name: 'oracle', rows: oracle(first.rows) }],
+  })
   writeFileSync(join(folder, `${source}-${small}-${strong}.svg`.replaceAll(/[^\w.-]/g, '_')), svg)
 }
 

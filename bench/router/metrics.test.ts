@@ -28,18 +28,60 @@ test('no order at all is chance, whatever the order of the rows', () => {
 test('the worst order', () => near(apgr(curveOf(known([1, 2, 3, 4])).quality), 0.25))
 
 test('AUROC counts ties half', () => {
-  const of = (pairs: readonly (readonly [number, boolean])[]) => auroc(pairs.map(([score, positive]) => ({ score, positive })))
-  near(of([[1, true], [0, false]]), 1)
-  near(of([[1, true], [1, false]]), 0.5)
-  near(of([[3, true], [2, false], [1, true], [0, false]]), 0.75)
+  const of = (pairs: readonly (readonly [number, boolean])[]) =>
+    auroc(pairs.map(([score, positive]) => ({ score, positive })))
+  near(
+    of([
+      [1, true],
+      [0, false],
+    ]),
+    1,
+  )
+  near(
+    of([
+      [1, true],
+      [1, false],
+    ]),
+    0.5,
+  )
+  near(
+    of([
+      [3, true],
+      [2, false],
+      [1, true],
+      [0, false],
+    ]),
+    0.75,
+  )
   assert.equal(of([[1, true]]), undefined)
 })
 
 test('calibration error', () => {
-  near(ece([{ p: 0.5, seen: 0 }, { p: 0.5, seen: 1 }], 1), 0)
-  near(ece([{ p: 0.9, seen: 1 }, { p: 0.1, seen: 1 }], 2), 0.5)
+  near(
+    ece(
+      [
+        { p: 0.5, seen: 0 },
+        { p: 0.5, seen: 1 },
+      ],
+      1,
+    ),
+    0,
+  )
+  near(
+    ece(
+      [
+        { p: 0.9, seen: 1 },
+        { p: 0.1, seen: 1 },
+      ],
+      2,
+    ),
+    0.5,
+  )
 })
 
 test('a bootstrap of a constant is the constant', () => {
-  assert.deepEqual(bootstrap([1, 1], ([first = 0]) => first, { resamples: 20, random: () => 0.3 }), [1, 1])
+  assert.deepEqual(
+    bootstrap([1, 1], ([first = 0]) => first, { resamples: 20, random: () => 0.3 }),
+    [1, 1],
+  )
 })

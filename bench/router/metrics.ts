@@ -12,7 +12,10 @@ export interface Judged {
  * Quality (mean score) when the prompts with the highest wish go to the strong model, for 0, 1, ... n of them; and the
  * dollars, where known. Equal wishes come in no order: each has the mean of its group.
  */
-export function curveOf(judged: readonly Judged[]): { readonly quality: readonly number[]; readonly dollars: readonly number[] } {
+export function curveOf(judged: readonly Judged[]): {
+  readonly quality: readonly number[]
+  readonly dollars: readonly number[]
+} {
   const n = judged.length
   const sorted = [...judged].sort((a, b) => b.wish - a.wish)
   const quality = [sum(judged.map(({ small }) => small)) / n]
@@ -86,7 +89,10 @@ export function ece(claims: readonly { readonly p: number; readonly seen: number
   const sorted = [...claims].sort((a, b) => a.p - b.p)
   let error = 0
   for (let bin = 0; bin < bins; bin++) {
-    const members = sorted.slice(Math.floor((bin * sorted.length) / bins), Math.floor(((bin + 1) * sorted.length) / bins))
+    const members = sorted.slice(
+      Math.floor((bin * sorted.length) / bins),
+      Math.floor(((bin + 1) * sorted.length) / bins),
+    )
     error += Math.abs(sum(members.map(({ p, seen }) => p - seen)))
   }
   return error / Math.max(1, sorted.length)

@@ -39,7 +39,10 @@ function parseLine(line: string): Outcome {
 
 /** Without what makes no difference, to find the same question in two sets. */
 export function plainPrompt(prompt: string): string {
-  return prompt.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, ' ').trim()
+  return prompt
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}]+/gu, ' ')
+    .trim()
 }
 
 /** Deterministic numbers from 0 to 1 (mulberry32). */

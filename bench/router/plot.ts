@@ -17,13 +17,16 @@ export function plotOf({ title, series }: Plot): string {
   const low = Math.floor(Math.min(...values.map((value) => value)) * 20) / 20
   const high = Math.ceil(values.reduce((most, value) => Math.max(most, value), 0) * 20) / 20
   const x = (share: number) => margin.left + share * (width - margin.left - margin.right)
-  const y = (quality: number) => height - margin.bottom - ((quality - low) / (high - low)) * (height - margin.top - margin.bottom)
+  const y = (quality: number) =>
+    height - margin.bottom - ((quality - low) / (high - low)) * (height - margin.top - margin.bottom)
   const text = (at: readonly [number, number], words: string, more = '') =>
     `<text x="${at[0].toFixed(1)}" y="${at[1].toFixed(1)}" ${more}>${escaped(words)}</text>`
 
   const ticks = [0, 0.25, 0.5, 0.75, 1]
   const grid = [
-    ...ticks.map((share) => `<line x1="${x(share)}" x2="${x(share)}" y1="${y(low)}" y2="${y(high)}" stroke="#e5e7eb"/>`),
+    ...ticks.map(
+      (share) => `<line x1="${x(share)}" x2="${x(share)}" y1="${y(low)}" y2="${y(high)}" stroke="#e5e7eb"/>`,
+    ),
     ...ticks.map((share) => text([x(share), y(low) + 18], `${share * 100} %`, 'text-anchor="middle"')),
     ...ticks.map((part) => {
       const quality = low + part * (high - low)

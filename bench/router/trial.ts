@@ -1,4 +1,4 @@
-import { type Contender, type Known, type Pair, askedOf } from './contender.ts'
+import { askedOf, type Contender, type Known, type Pair } from './contender.ts'
 import { apgr, auroc, bootstrap, callsAt, cpt, curveOf, dollarsAt, ece, type Judged } from './metrics.ts'
 import { type Outcome, plainPrompt, seeded, shuffled } from './outcomes.ts'
 
@@ -46,7 +46,9 @@ export async function rowsOf(
   pair: Pair,
   { outcomes, labels }: { readonly outcomes: readonly Outcome[]; readonly labels: Labels },
 ): Promise<readonly Row[]> {
-  const usable = outcomes.filter(({ scores }) => Number.isFinite(scores[pair.small]) && Number.isFinite(scores[pair.strong]))
+  const usable = outcomes.filter(
+    ({ scores }) => Number.isFinite(scores[pair.small]) && Number.isFinite(scores[pair.strong]),
+  )
   const known = usable.map((outcome): Known & { readonly outcome: Outcome } => ({
     outcome,
     asked: askedOf(outcome, pair),
@@ -55,7 +57,8 @@ export async function rowsOf(
   }))
   const random = seeded(3)
   const order = shuffled(known, random)
-  const parts = labels === 'shipped' ? [order] : Array.from({ length: folds }, (_, k) => order.filter((_, i) => i % folds === k))
+  const parts =
+    labels === 'shipped' ? [order] : Array.from({ length: folds }, (_, k) => order.filter((_, i) => i % folds === k))
   const rows: Row[] = []
   for (const part of parts) {
     const own = new Set(part.map(({ asked }) => plainPrompt(asked.prompt)))

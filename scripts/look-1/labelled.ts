@@ -1,6 +1,6 @@
-import type { TaskKind } from '../../src/core/evidence.ts'
 import type { Outcome } from '../../bench/router/outcomes.ts'
 import { seeded } from '../../bench/router/outcomes.ts'
+import type { TaskKind } from '../../src/core/evidence.ts'
 import { cues } from './cues.ts'
 import { languages } from './templates.ts'
 
@@ -53,16 +53,20 @@ export function failureOf(source: string, { scores }: Outcome): number | undefin
 /** Of a large source so many prompts teach the kinds. */
 const mostOfKind = 1500
 
-export function labelled(outcomes: readonly (readonly [source: string, outcomes: readonly Outcome[]])[]): readonly Labelled[] {
+export function labelled(
+  outcomes: readonly (readonly [source: string, outcomes: readonly Outcome[]])[],
+): readonly Labelled[] {
   const random = seeded(7)
   const fromSources = outcomes.flatMap(([source, all]) =>
-    all.map((outcome): Labelled => ({
-      prompt: outcome.prompt,
-      group: source,
-      kind: kindOfCategory(source, String(outcome.meta.category)),
-      failed: failureOf(source, outcome),
-      held: random() < 0.2,
-    })),
+    all.map(
+      (outcome): Labelled => ({
+        prompt: outcome.prompt,
+        group: source,
+        kind: kindOfCategory(source, String(outcome.meta.category)),
+        failed: failureOf(source, outcome),
+        held: random() < 0.2,
+      }),
+    ),
   )
   const counts = new Map<string, number>()
   const bounded = fromSources.map((item): Labelled => {
@@ -101,7 +105,13 @@ function fromTemplates(): readonly Labelled[] {
             .replaceAll('{t}', () => pick(topics))
             .replaceAll('{x}', () => pick(passages))
             .replaceAll(/\{[nm]\}/g, () => String(2 + Math.floor(random() ** 2 * 500)))
-          return { prompt, group: `templates ${code}`, kind: kind as TaskKind, failed: undefined, held: index % 5 === 4 }
+          return {
+            prompt,
+            group: `templates ${code}`,
+            kind: kind as TaskKind,
+            failed: undefined,
+            held: index % 5 === 4,
+          }
         }),
       ),
     ),

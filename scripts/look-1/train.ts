@@ -1,11 +1,20 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { permitted, readOutcomes, seeded, shuffled } from '../../bench/router/outcomes.ts'
 import { type TaskKind, taskKinds } from '../../src/core/evidence.ts'
 import { fitLogistic, type Observation, sigmoid } from '../../src/evidence/logistic.ts'
-import { buckets, hashedFeatures, pairsOf, readPart, seenBits, shapeNames, shapeOf, wordsOf } from '../../src/signals/prompt-words.ts'
-import { labelled, type Labelled } from './labelled.ts'
-import { permitted, readOutcomes, seeded, shuffled } from '../../bench/router/outcomes.ts'
+import {
+  buckets,
+  hashedFeatures,
+  pairsOf,
+  readPart,
+  seenBits,
+  shapeNames,
+  shapeOf,
+  wordsOf,
+} from '../../src/signals/prompt-words.ts'
+import { type Labelled, labelled } from './labelled.ts'
 
 /**
  * Fits what look 1 knows of a request (docs/data-card.md): which kind of task it is, and how hard for its kind. Same
@@ -31,7 +40,9 @@ interface Example {
   readonly group: string
 }
 
-const outcomes = [...readOutcomes(options.data)].filter(([source]) => permitted.has(source) && !options.without.includes(source))
+const outcomes = [...readOutcomes(options.data)].filter(
+  ([source]) => permitted.has(source) && !options.without.includes(source),
+)
 const items = labelled(outcomes).filter((_, index) => !options.half || index % 2 === 0)
 const examples = exampleSet(items)
 const kinds = fitKinds(examples)
@@ -46,7 +57,9 @@ writeFileSync(
 say(`wrote ${options.out}`)
 
 function literal(value: unknown): string {
-  return JSON.stringify(value).replaceAll('"', "'").replaceAll(/'([\w]+)':/g, '$1:')
+  return JSON.stringify(value)
+    .replaceAll('"', "'")
+    .replaceAll(/'([\w]+)':/g, '$1:')
 }
 
 function exampleSet(all: readonly Labelled[]): readonly Example[] {
@@ -128,23 +141,38 @@ function fitKinds(all: readonly Example[]) {
 
 function report(all: readonly Example[], shares: (example: Example) => readonly number[]): void {
   for (const held of [false, true]) {
-    const groups = Map.groupBy(all.filter((example) => example.held === held), ({ group }) => group)
+    const groups = Map.groupBy(
+      all.filter((example) => example.held === held),
+      ({ group }) => group,
+    )
     for (const [group, members] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const right = members.filter((example) => {
         const now = shares(example)
         return now.indexOf(Math.max(...now)) === example.kind
       }).length
-      say(`kinds, ${held ? 'held out' : 'fitted'}, ${group}: ${((100 * right) / members.length).toFixed(1)} % of ${members.length}`)
+      say(
+        `kinds, ${held ? 'held out' : 'fitted'}, ${group}: ${((100 * right) / members.length).toFixed(1)} % of ${members.length}`,
+      )
     }
   }
 }
 
 /** Failures of small models, within each source and kind: slopes of the shape, then of words. */
 function fitDifficulty(all: readonly Labelled[]) {
-  const usable = all.filter((item): item is Labelled & { failed: number; kind: TaskKind } => item.failed !== undefined && item.kind !== undefined)
+  const usable = all.filter(
+    (item): item is Labelled & { failed: number; kind: TaskKind } =>
+      item.failed !== undefined && item.kind !== undefined,
+  )
   const prepared = usable.map(({ prompt, kind, failed, group, held }) => {
     const words = wordsOf(readPart(prompt))
-    return { kind, failed, group: `${group}/${kind}`, words, held, shape: shapeOf(readPart(prompt), words, prompt.length) }
+    return {
+      kind,
+      failed,
+      group: `${group}/${kind}`,
+      words,
+      held,
+      shape: shapeOf(readPart(prompt), words, prompt.length),
+    }
   })
   const shapeMeans: Record<string, readonly number[]> = {}
   for (const [kind, members] of Map.groupBy(prepared, (item) => item.kind)) {
@@ -165,17 +193,30 @@ function fitDifficulty(all: readonly Labelled[]) {
       y: failed,
       weight,
     }))
-    const beta = fitLogistic(observations, [...prior, ...own.map(() => 0)], [...prior.map(() => strength), ...own.map(() => 0.01)])
-    return { slopes: beta.slice(0, shapeNames.length), intercepts: new Map(own.map((name, index) => [name, beta[shapeNames.length + index] ?? 0])) }
+    const beta = fitLogistic(
+      observations,
+      [...prior, ...own.map(() => 0)],
+      [...prior.map(() => strength), ...own.map(() => 0.01)],
+    )
+    return {
+      slopes: beta.slice(0, shapeNames.length),
+      intercepts: new Map(own.map((name, index) => [name, beta[shapeNames.length + index] ?? 0])),
+    }
   }
-  const shared = fit(centred, shapeNames.map(() => 0), 20)
+  const shared = fit(
+    centred,
+    shapeNames.map(() => 0),
+    20,
+  )
   const shapeSlopes: Record<string, readonly number[]> = { other: shared.slopes.map(short) }
   const intercepts = new Map(shared.intercepts)
   for (const [kind, members] of Map.groupBy(centred, (item) => item.kind)) {
     const own = fit(members, shared.slopes, 20)
     shapeSlopes[kind] = own.slopes.map(short)
     for (const [group, value] of own.intercepts) intercepts.set(group, value)
-    say(`difficulty, ${kind} (${members.length}): ${shapeNames.map((name, index) => `${name} ${(own.slopes[index] ?? 0).toFixed(2)}`).join(', ')}`)
+    say(
+      `difficulty, ${kind} (${members.length}): ${shapeNames.map((name, index) => `${name} ${(own.slopes[index] ?? 0).toFixed(2)}`).join(', ')}`,
+    )
   }
   shapeMeans.other = shapeNames.map((_, index) => short(mean(prepared.map(({ shape }) => shape[index] ?? 0))))
 
@@ -202,13 +243,20 @@ function fitDifficulty(all: readonly Labelled[]) {
     }
   }
   const seenOften = new Uint8Array(seenBits)
-  for (const item of prepared) for (const bit of new Set(pairsOf(item.words))) seenOften[bit] = Math.min(255, (seenOften[bit] ?? 0) + 1)
+  for (const item of prepared)
+    for (const bit of new Set(pairsOf(item.words))) seenOften[bit] = Math.min(255, (seenOften[bit] ?? 0) + 1)
   const seen = new Uint8Array(seenBits / 8)
   seenOften.forEach((count, bit) => {
     if (count >= 4) seen[bit >> 3] = (seen[bit >> 3] ?? 0) | (1 << (bit & 7))
   })
   const packed = pack(words, 3)
-  return { words: packed.packed, wordScale: packed.scale, seen: Buffer.from(seen).toString('base64'), shapeMeans, shapeSlopes }
+  return {
+    words: packed.packed,
+    wordScale: packed.scale,
+    seen: Buffer.from(seen).toString('base64'),
+    shapeMeans,
+    shapeSlopes,
+  }
 }
 
 /** Eight bits a weight; those over `deviations` times the usual size are cut to it. */

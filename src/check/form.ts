@@ -1,10 +1,8 @@
-import { finding, fencesOf, type Look, nothing } from './subject.ts'
+import { fencesOf, finding, type Look, nothing } from './subject.ts'
 
 /** Nothing was said, and nothing called. */
 export const empty: Look = ({ text, toolCalls, partial }) =>
-  !partial && text.trim() === '' && toolCalls.length === 0
-    ? finding('empty', 'fatal', 'it says nothing')
-    : nothing
+  !partial && text.trim() === '' && toolCalls.length === 0 ? finding('empty', 'fatal', 'it says nothing') : nothing
 
 /** A limit that the caller set so low means that a part is wanted. */
 const wantedShort = 64
@@ -23,7 +21,10 @@ const gram = 6
 
 /** A model that is caught in a loop says the same line, or the same few words, again and again until it is stopped. */
 export const repetition: Look = ({ text, asked }) => {
-  const words = text.toLowerCase().split(/\s+/).filter((word) => word !== '')
+  const words = text
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== '')
   // One endless word has no spaces.
   if (/(.{1,12}?)\1{39,}$/s.test(text.slice(-600))) return finding('repetition', 'fatal', 'it ends in a loop')
   if (words.length < fewestWords) return nothing
@@ -41,7 +42,8 @@ function longestLoop(words: readonly string[]): number {
   let longest = 0
   for (let period = 1; period <= 40 && period * 3 <= words.length; period++) {
     let same = 0
-    while (same + period < words.length && words[words.length - 1 - same] === words[words.length - 1 - same - period]) same++
+    while (same + period < words.length && words[words.length - 1 - same] === words[words.length - 1 - same - period])
+      same++
     if (same >= period * 2) longest = Math.max(longest, same + period)
   }
   return longest
@@ -66,11 +68,13 @@ export const echo: Look = ({ text, asked, partial }) => {
   const said = plain(text)
   const question = plain(asked)
   if (partial || question.length < shortestEcho || !said.startsWith(question)) return nothing
-  return said.length < question.length * 1.3
-    ? finding('echo', 'doubt', 'it says the question back')
-    : nothing
+  return said.length < question.length * 1.3 ? finding('echo', 'doubt', 'it says the question back') : nothing
 }
 
 function plain(text: string): string {
-  return text.slice(0, 4000).toLowerCase().replaceAll(/[\s\p{P}]+/gu, ' ').trim()
+  return text
+    .slice(0, 4000)
+    .toLowerCase()
+    .replaceAll(/[\s\p{P}]+/gu, ' ')
+    .trim()
 }

@@ -49,7 +49,11 @@ export const refusal: Look = ({ text, asked }) => {
 
 /** It says that it does not know. */
 export const hedging: Look = ({ text, asked }) => {
-  const start = text.slice(0, beginning * 2).toLowerCase().replaceAll('’', "'")
-  const found = hedges.some((pattern) => pattern.test(start)) && !hedges.some((pattern) => pattern.test(asked.toLowerCase()))
+  const start = text
+    .slice(0, beginning * 2)
+    .toLowerCase()
+    .replaceAll('’', "'")
+  const found =
+    hedges.some((pattern) => pattern.test(start)) && !hedges.some((pattern) => pattern.test(asked.toLowerCase()))
   return found ? finding('hedging', 'doubt', 'it says that it is not sure') : nothing
 }

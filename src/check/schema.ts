@@ -51,7 +51,8 @@ function wrongChoice(value: unknown, schema: Fields, { path, depth }: Below): st
   for (const key of ['anyOf', 'oneOf'] as const) {
     const options = schema[key]
     if (!Array.isArray(options) || options.length === 0) continue
-    if (options.every((option) => mismatch(value, option, path, depth) !== undefined)) return `${path} fits no alternative`
+    if (options.every((option) => mismatch(value, option, path, depth) !== undefined))
+      return `${path} fits no alternative`
   }
   return undefined
 }
@@ -82,7 +83,11 @@ function wrongItems(value: readonly unknown[], { items, minItems, maxItems }: Fi
   return undefined
 }
 
-function wrongSize(value: unknown, { minimum, maximum, minLength, maxLength }: Fields, path: string): string | undefined {
+function wrongSize(
+  value: unknown,
+  { minimum, maximum, minLength, maxLength }: Fields,
+  path: string,
+): string | undefined {
   if (typeof value === 'number') {
     if (typeof minimum === 'number' && value < minimum) return `${path} is too small`
     if (typeof maximum === 'number' && value > maximum) return `${path} is too large`

@@ -12,7 +12,8 @@ export const wrongLanguage: Look = ({ request, text, asked }) => {
   if (text.length < shortestReply) return nothing
   const spoken = detectLanguage(text)
   const wanted = detectLanguage(asked)
-  if (spoken === 'und' || wanted === 'und' || spoken === wanted || wantsAnother.test(asked.slice(0, 4000))) return nothing
+  if (spoken === 'und' || wanted === 'und' || spoken === wanted || wantsAnother.test(asked.slice(0, 4000)))
+    return nothing
   const system = request.messages.find(({ role }) => role === 'system')
   const told = system?.content.map((part) => (part.type === 'text' ? part.text : '')).join(' ') ?? ''
   if (wantsAnother.test(told.slice(0, 4000))) return nothing

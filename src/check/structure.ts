@@ -14,9 +14,13 @@ export const invalidJson: Look = ({ request, text, partial, toolCalls }) => {
     if (value === undefined) return finding('invalid-json', 'fatal', 'it is no JSON, which was asked for')
     if (responseFormat.type === 'json') return nothing
     const wrong = mismatch(value.json, responseFormat.schema)
-    return wrong === undefined ? nothing : finding('invalid-json', 'fatal', `its JSON does not follow the schema (${wrong})`)
+    return wrong === undefined
+      ? nothing
+      : finding('invalid-json', 'fatal', `its JSON does not follow the schema (${wrong})`)
   }
-  const broken = fencesOf(text).some(({ language, code, closed }) => language === 'json' && closed && parsed(code) === undefined)
+  const broken = fencesOf(text).some(
+    ({ language, code, closed }) => language === 'json' && closed && parsed(code) === undefined,
+  )
   return broken ? finding('invalid-json', 'doubt', 'a block of JSON in it does not parse') : nothing
 }
 

@@ -28,7 +28,9 @@ export function finding(name: Finding['name'], weight: Finding['weight'], detail
 export const nothing: readonly Finding[] = []
 
 /** Fenced blocks of a text, with the language that they name; an unclosed one too. */
-export function fencesOf(text: string): readonly { readonly language: string; readonly code: string; readonly closed: boolean }[] {
+export function fencesOf(
+  text: string,
+): readonly { readonly language: string; readonly code: string; readonly closed: boolean }[] {
   const pieces = text.split('```')
   return pieces.flatMap((piece, index) => {
     if (index % 2 === 0) return []

@@ -3,10 +3,12 @@ import type { Account } from '../account/account.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { Decision } from '../core/decision.ts'
 import type { EmbeddingRequest } from '../core/embedding.ts'
+import type { Label } from '../core/evidence.ts'
 import type { Availability, ModelCard } from '../core/model.ts'
-import type { ChatRequest } from '../core/request.ts'
+import type { ChatRequest, RoutingWish } from '../core/request.ts'
 import type { AnswerPart } from '../gateway/answer-part.ts'
 import type { Embedded } from '../gateway/embed.ts'
+import type { Feedback } from '../gateway/feedback.ts'
 
 /** The opened rooms, as far as commands need them. */
 export interface House {
@@ -25,6 +27,12 @@ export interface House {
   readonly prepare: (request: ChatRequest, signal: AbortSignal) => Promise<void>
   /** Brings a model's files to this machine. Throws `GatewayError` where the provider has nothing to pull. */
   readonly pull: (model: ModelCard, signal: AbortSignal) => Promise<void>
+  /** What a caller and the operator ask of routing together. */
+  readonly wishOf: (caller: string, wish: RoutingWish | undefined) => RoutingWish | undefined
+  readonly giveFeedback: (feedback: Feedback) => Promise<Label>
+  readonly learn: (label: Label) => void
+  /** What was learned is written. */
+  readonly settle: () => Promise<void>
   readonly close: () => Promise<void>
 }
 

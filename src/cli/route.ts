@@ -157,7 +157,12 @@ function assessmentFacts({ assessment }: Decision): readonly (readonly [string, 
     ['decided by', rule],
     ...(strong === undefined
       ? []
-      : [['passed on', `to ${strong}, where the reply looks less than ${percent(Math.max(0, best - allowance))} good`] as const]),
+      : [
+          [
+            'passed on',
+            `to ${strong}, where the reply looks less than ${percent(Math.max(0, best - allowance))} good`,
+          ] as const,
+        ]),
   ]
 }
 

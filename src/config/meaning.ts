@@ -63,7 +63,12 @@ function routingProblems({ models, router, server }: ParsedConfig): readonly Con
     }))
   const strangers = router.key_policies.flatMap(({ keys }, index) =>
     keys.some((key) => !server.keys.includes(key))
-      ? [{ where: `router.key_policies.${index}.keys`, message: 'holds a key that is not one of server.keys: add it there' }]
+      ? [
+          {
+            where: `router.key_policies.${index}.keys`,
+            message: 'holds a key that is not one of server.keys: add it there',
+          },
+        ]
       : [],
   )
   return [...unknown, ...strangers]

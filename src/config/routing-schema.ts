@@ -41,7 +41,7 @@ const wishes = {
 
 export const routingFields = {
   ...wishes,
-  quota: quota.prefault({}),
+  quota: quota.prefault({}).describe('Bounds what one caller can make routing spend.'),
   allowance: share
     .default(0.1)
     .describe('Without a quality target: how much smaller a local reply’s chance to be good enough may be.'),
@@ -72,7 +72,8 @@ export const routingFields = {
         .default([])
         .describe('Local models that are asked whether their doubtful replies are right; of use from 3B on.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('Look 2: local replies are judged before they ship.'),
   shadow: z
     .strictObject({
       share: share
@@ -81,5 +82,20 @@ export const routingFields = {
       dollars_per_day: dollars.default(1).describe('The most that this may cost in a day (UTC).'),
       judge: z.string().optional().describe('Model that compares the two replies; the strong model when left out.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('Comparisons by chance, to know what routing loses.'),
+  learning: z
+    .strictObject({
+      half_life_days: z.number().gt(0).default(60).describe('After so many days a judged reply counts half.'),
+      max_labels: z
+        .number()
+        .int()
+        .min(100)
+        .default(20_000)
+        .describe('Judged replies that are kept of each model; the oldest go first.'),
+      feedback_per_day: z.number().int().min(0).default(200).describe('Judgements of one key that count in a day.'),
+      caller_share: share.default(0.3).describe('Largest share that one key may have in what is known of a task.'),
+    })
+    .prefault({})
+    .describe('Judged replies, and what they may say.'),
 }

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { Decision } from '../core/decision.ts'
 import type { EmbeddingRequest } from '../core/embedding.ts'
 import type { ErrorCode, GatewayError } from '../core/errors.ts'
+import type { Label } from '../core/evidence.ts'
 import type { ReplyChoice } from '../core/message-builder.ts'
 import type { Availability, ModelCard } from '../core/model.ts'
 import type { Receipt } from '../core/receipt.ts'
@@ -40,12 +41,24 @@ export type Route = RouteHead &
     | { readonly does: 'info'; readonly info: (context: InfoContext) => object }
     /** Parsed like a chat; answered with the size of its prompt. */
     | { readonly does: 'count'; readonly count: (inputTokens: number) => object }
+    /** A word on a reply that was given before. */
+    | {
+        readonly does: 'feedback'
+        readonly feedback: (body: unknown) => GivenFeedback
+        readonly told: (label: Label) => object
+      }
     | {
         readonly does: 'embed'
         readonly embed: (body: unknown, head: RequestHead) => EmbeddingRequest
         readonly vectors: (answer: EmbeddingAnswer) => object
       }
   )
+
+export interface GivenFeedback {
+  readonly requestId: string
+  readonly verdict: 'good' | 'bad' | 'regenerated'
+  readonly from: 'user' | 'validator'
+}
 
 /** What an `info` route may know. */
 export interface InfoContext {

@@ -1,8 +1,17 @@
 import { z } from 'zod'
 import type { ReplyChoice } from '../core/message-builder.ts'
+import { parseFeedback } from '../serve-native/feedback.ts'
 import { parseChat } from '../serve-native/parse.ts'
 import { closing, contentFields, decisionFields, isCached, listedModel } from '../serve-native/reply.ts'
-import { chatBody, chatReply, decisionReply, modelsReply, statsReply } from '../serve-native/schemas.ts'
+import {
+  chatBody,
+  chatReply,
+  decisionReply,
+  feedbackBody,
+  feedbackReply,
+  modelsReply,
+  statsReply,
+} from '../serve-native/schemas.ts'
 import type { AnswerFacts, Dialect } from './dialect.ts'
 
 const silence: ReplyChoice = { content: [], reason: 'stop' }
@@ -42,6 +51,16 @@ export const native: Dialect = {
           .describe('As `24h`, `7d`.'),
       }),
       reply: statsReply,
+    },
+    {
+      method: 'POST',
+      path: '/api/v1/feedback',
+      does: 'feedback',
+      summary: 'Say how good a reply was: the router learns from it.',
+      body: feedbackBody,
+      reply: feedbackReply,
+      feedback: parseFeedback,
+      told: ({ requestId, model, cell, weight }) => ({ request_id: requestId, model, task: cell.task, weight }),
     },
     {
       method: 'GET',

@@ -3,10 +3,10 @@ import type { ModelCard } from '../core/model.ts'
 /**
  * How able a model is before any of its replies was judged, in logits on the scale of `taskHardness`: a one-parameter
  * item response model (Rasch 1960), in which the chance of a good reply is the logistic function of ability less
- * hardness. Fitted by scripts/fit-abilities.ts: ability grows with the logarithm of the parameters.
+ * hardness. Fitted by scripts/look-1/fit-abilities.ts: ability grows with the logarithm of the parameters.
  */
-export const abilityAtBillion = -0.35
-export const abilityPerLog = 0.62
+export const abilityAtBillion = -0.62
+export const abilityPerLog = 0.59
 /** Frontier models of the vendors; their sizes are not known. */
 export const frontierAbility = 3
 

@@ -20,7 +20,12 @@ for (const [x, a, b, expected] of cdfs) {
 }
 
 test('a quantile undoes the distribution', () => {
-  for (const [a, b] of [[0.5, 0.5], [3, 9], [200, 11], [1, 1000]] as const) {
+  for (const [a, b] of [
+    [0.5, 0.5],
+    [3, 9],
+    [200, 11],
+    [1, 1000],
+  ] as const) {
     for (const p of [0.025, 0.5, 0.975]) near(betaCdf(betaQuantile(p, a, b), a, b), p)
   }
 })

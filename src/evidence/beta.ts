@@ -59,7 +59,11 @@ export function betaQuantile(p: number, a: number, b: number): number {
 }
 
 /** Exact bounds for a rate of which `hits` of `n` were seen (Clopper and Pearson 1934); each holds with `confidence`. */
-export function clopperPearson(hits: number, n: number, confidence = 0.95): { readonly low: number; readonly high: number } {
+export function clopperPearson(
+  hits: number,
+  n: number,
+  confidence = 0.95,
+): { readonly low: number; readonly high: number } {
   const tail = 1 - confidence
   return {
     low: hits <= 0 ? 0 : betaQuantile(tail, hits, n - hits + 1),

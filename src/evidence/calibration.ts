@@ -5,6 +5,7 @@ import {
   doubtWeights,
   fatalChance,
   taskStrength,
+  usualLowest,
   usualMean,
   usualTokens,
   usualWindow,
@@ -26,6 +27,7 @@ export interface Calibration {
 export const uncalibrated: Calibration = { all: defaultWeights, tasks: new Map() }
 
 const fewestOfTask = 8
+const floor = 1e-3
 
 /**
  * Two stages of logistic regression: the model's coefficients are drawn towards the shipped ones, those of a kind of task
@@ -60,12 +62,14 @@ function isFatal({ findings }: Check): boolean {
 export function featuresOf({ confidence, findings, selfCheck }: Check, prior: number): readonly number[] {
   const doubts = findings.reduce((sum, { name }) => sum + doubtWeights[name], 0)
   const opinion = selfCheck === undefined ? 0 : logit(Math.min(0.98, Math.max(0.02, selfCheck)))
+  const mean = surprise(confidence?.mean ?? 0)
   const measured =
     confidence === undefined
-      ? [0, 0, 0, 0]
+      ? [0, 0, 0, 0, 0]
       : [
-          surprise(confidence.mean) - usualMean,
-          surprise(confidence.lowestWindow) - usualWindow,
+          mean - usualMean,
+          surprise(confidence.lowestWindow) - mean - usualWindow,
+          surprise(confidence.lowest) - mean - usualLowest,
           Math.log(confidence.tokens + 1) - usualTokens,
           confidence.margin === undefined ? 0 : Math.min(5, confidence.margin) - 2,
         ]
@@ -74,5 +78,5 @@ export function featuresOf({ confidence, findings, selfCheck }: Check, prior: nu
 
 /** Nearly linear in the logit of being right: ln(-log-probability), with a floor under certainty. */
 function surprise(logprob: number): number {
-  return Math.log(1e-4 - Math.min(0, logprob))
+  return Math.log(floor - Math.min(0, logprob))
 }

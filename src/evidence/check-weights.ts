@@ -2,21 +2,32 @@ import type { Finding } from '../core/evidence.ts'
 
 /**
  * What look 2 believes before it has labels of its own. The features of a reply are: one, the logit of look 1's chance,
- * ln(0.0001 - mean log-probability), the same of the least likely window, ln of the number of tokens, the margin (0
+ * ln(0.0001 - mean log-probability), the same of the least likely window and token, ln of the number of tokens, the margin (0
  * where it is not known), the logit of the model's own opinion (0 where it was not asked), doubts.
  */
-export const featureNames = ['one', 'prior', 'mean', 'window', 'tokens', 'margin', 'opinion', 'doubts'] as const
+export const featureNames = [
+  'one',
+  'prior',
+  'mean',
+  'window',
+  'lowest',
+  'tokens',
+  'margin',
+  'opinion',
+  'doubts',
+] as const
 
 /** Centres: what usual replies have, so that the intercept means something. */
-export const usualMean = -1.6
-export const usualWindow = -0.4
-export const usualTokens = 3.2
+export const usualMean = -0.45
+export const usualWindow = 0.5
+export const usualLowest = 1.3
+export const usualTokens = 3.5
 
-export const defaultWeights: readonly number[] = [0, 0.9, -0.55, -0.3, 0, 0.1, 0.3, -1]
+export const defaultWeights: readonly number[] = [0, 0.7, -0.9, -0.3, -0.8, -0.1, 0.1, 0.3, -0.7]
 /** Precision of the Gaussian around them, in labels: how long the defaults hold against what is seen. */
-export const defaultStrength: readonly number[] = [2, 6, 10, 12, 12, 30, 20, 6]
+export const defaultStrength: readonly number[] = [2, 6, 10, 12, 12, 12, 30, 20, 6]
 /** How closely a kind of task keeps to its model: intercept and slopes. */
-export const taskStrength: readonly number[] = [1, 4, 2, 4, 5, 20, 20, 20]
+export const taskStrength: readonly number[] = [1, 4, 2, 4, 4, 5, 20, 20, 20]
 
 /** Logits that a doubt costs beside others, before anything is learned. */
 export const doubtWeights: Readonly<Record<Finding['name'], number>> = {

@@ -34,6 +34,8 @@ export interface EvidenceRow {
   readonly needed: number
 }
 
+/** Judgements that count before a caller's share does. */
+const firstFree = 40
 /** Labels after which coefficients are fitted anew: a share of those that are there, or a few. */
 const refitShare = 0.05
 const refitLeast = 10
@@ -61,6 +63,12 @@ export class Evidence {
   constructor({ models, labels, halfLifeDays }: EvidenceOptions) {
     this.#cards = new Map(models.map((model) => [model.name, model]))
     this.#halfLifeMs = halfLifeDays * dayMs
+    this.reset(labels)
+  }
+
+  /** Forgets everything, and knows what these labels say. */
+  reset(labels: readonly Label[]): void {
+    this.#known.clear()
     for (const label of labels) this.#take(label)
     for (const known of this.#known.values()) this.#fit(known)
   }
@@ -80,26 +88,22 @@ export class Evidence {
     return judge(calibration, profile.cell.task, check, this.chance(model, profile).p)
   }
 
+  /**
+   * How much a caller's judgement may count: one caller alone must not say what a model can do. Its share of a kind of
+   * task stays under `share`, a few judgements aside.
+   */
+  roomFor({ model, cell, client }: Label, share: number): number {
+    const own = [...this.#of(model).labels.values()].filter((label) => label.cell.task === cell.task)
+    const total = own.reduce((sum, { weight }) => sum + weight, 0)
+    const given = own.reduce((sum, label) => sum + (label.client === client ? label.weight : 0), 0)
+    return Math.max(0, share * (total + firstFree) - given)
+  }
+
   learn(label: Label): void {
     this.#take(label)
     const known = this.#of(label.model)
     known.sinceFit++
     if (known.sinceFit >= Math.max(refitLeast, known.labels.size * refitShare)) this.#fit(known)
-  }
-
-  /** Takes labels back as if they had never been given. */
-  revoke(ids: readonly string[]): void {
-    const touched = new Set<Known>()
-    for (const id of ids) {
-      for (const known of this.#known.values()) {
-        const label = known.labels.get(id)
-        if (label === undefined) continue
-        known.posterior.add(label, -1)
-        known.labels.delete(id)
-        touched.add(known)
-      }
-    }
-    for (const known of touched) this.#fit(known)
   }
 
   /** For each model and kind of task that has judged replies: what is known, and whether it keeps `target`. */

@@ -60,9 +60,7 @@ export async function grade(contest: Contest, asking: Asking, signal: AbortSigna
   const { choice, cost } = await ask(question, judge, asking, signal)
   const verdict = readVerdict(joinText(choice.content))
   if (verdict === undefined) return undefined
-  return localFirst
-    ? { local: verdict.a, strong: verdict.b, cost }
-    : { local: verdict.b, strong: verdict.a, cost }
+  return localFirst ? { local: verdict.a, strong: verdict.b, cost } : { local: verdict.b, strong: verdict.a, cost }
 }
 
 /** Tags that the text itself cannot close. */
@@ -80,7 +78,10 @@ export function readVerdict(text: string): { readonly a: boolean; readonly b: bo
 
 /** Without what makes no difference to a reader. */
 function plain(text: string): string {
-  return text.toLowerCase().replaceAll(/[\s\p{P}]+/gu, ' ').trim()
+  return text
+    .toLowerCase()
+    .replaceAll(/[\s\p{P}]+/gu, ' ')
+    .trim()
 }
 
 /** True where the text holds one of the wanted answers, whatever stands around it. */

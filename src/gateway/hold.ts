@@ -40,7 +40,10 @@ function saysSomething(part: ReplyPart): boolean {
   return isContent(part) || part.type === 'opaque' || part.type === 'finish'
 }
 
-export async function* resume(first: readonly ReplyPart[], iterator: AsyncIterator<ReplyPart>): AsyncGenerator<ReplyPart> {
+export async function* resume(
+  first: readonly ReplyPart[],
+  iterator: AsyncIterator<ReplyPart>,
+): AsyncGenerator<ReplyPart> {
   try {
     yield* first
     for (;;) {

@@ -39,7 +39,8 @@ export interface Bar {
 export function barOf({ assessment, plan: [first] }: Decision, model: ModelCard): Bar | undefined {
   if (assessment === undefined) return undefined
   const { profile, strong, allowance } = assessment
-  if (strong === undefined || allowance === undefined || model !== first) return { profile, strong: undefined, threshold: 0 }
+  if (strong === undefined || allowance === undefined || model !== first)
+    return { profile, strong: undefined, threshold: 0 }
   return { profile, strong, threshold: Math.max(0, chanceOf(assessment, strong) - allowance) }
 }
 
@@ -87,10 +88,14 @@ export async function judgeHeld(held: HeldReply, judging: Judging): Promise<Judg
     if (part.type === 'tool-call') calls = true
     if (part.type === 'text-delta') tokens += part.logprobs?.length ?? Math.ceil(part.text.length / 4)
     const enough = tokens >= lookTwo.holdTokens || Date.now() - startedAt > lookTwo.holdSeconds * 1000
-    if (request.stream && !calls && enough) return await verdictOf(message.finish({ reason: 'stop' })[0], { partial: true })
+    if (request.stream && !calls && enough)
+      return await verdictOf(message.finish({ reason: 'stop' })[0], { partial: true })
   }
 
-  async function verdictOf(reply: ReplyChoice | undefined, { partial }: { readonly partial: boolean }): Promise<Judged> {
+  async function verdictOf(
+    reply: ReplyChoice | undefined,
+    { partial }: { readonly partial: boolean },
+  ): Promise<Judged> {
     const judgement = await judge(reply ?? { content: [], reason: 'stop' }, judging, partial)
     return { judgement, parts: resume(parts, iterator), complete: !partial }
   }
@@ -109,7 +114,13 @@ async function judge(reply: ReplyChoice, judging: Judging, partial: boolean): Pr
   const whole: Check = selfCheck === undefined ? check : { ...check, selfCheck }
   const p = selfCheck === undefined ? first : lookTwo.chance(model, profile, whole)
   const escalates = bar.strong !== undefined && p < threshold
-  return { check: whole, p, threshold, verdict: escalates ? 'escalated' : 'shipped', reason: reasonOf(whole, p, threshold) }
+  return {
+    check: whole,
+    p,
+    threshold,
+    verdict: escalates ? 'escalated' : 'shipped',
+    reason: reasonOf(whole, p, threshold),
+  }
 }
 
 /** The last word on a reply of which the beginning was judged, or nothing: for the record, and to mark what collapsed. */

@@ -16,7 +16,14 @@ const cases: readonly { name: string; tokens: readonly TokenLogprob[]; expected:
   { name: 'no, without alternatives', tokens: [token('no.', 0.7)], expected: 0.3 },
   {
     name: 'both among the alternatives',
-    tokens: [token('\n', 1), token('Yes', 0.6, [['Yes', 0.6], [' no', 0.2], ['Well', 0.2]])],
+    tokens: [
+      token('\n', 1),
+      token('Yes', 0.6, [
+        ['Yes', 0.6],
+        [' no', 0.2],
+        ['Well', 0.2],
+      ]),
+    ],
     expected: 0.75,
   },
 ]

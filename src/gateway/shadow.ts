@@ -15,7 +15,8 @@ export interface ShadowOptions extends Asking {
   readonly strongFor: (answered: Answered) => ModelCard | undefined
   /** The model that compares; the strong one where it is undefined. */
   readonly judge: ModelCard | undefined
-  readonly learn: (label: Label) => void
+  /** `claimed` is the chance with which the reply shipped, `target` the quality that was asked for. */
+  readonly learn: (label: Label, claimed: number | undefined, target: number | undefined) => void
   readonly say: (message: string) => void
   readonly random?: () => number
   readonly now?: () => number
@@ -75,7 +76,7 @@ export function createShadow(options: ShadowOptions): Shadow {
     failing = false
     if (grades === undefined) return
     const { cell, difficulty, sketch } = decision.assessment.profile
-    options.learn({
+    const label: Label = {
       id: `shadow:${receipt.rowId}`,
       at: now(),
       model: receipt.model,
@@ -89,7 +90,8 @@ export function createShadow(options: ShadowOptions): Shadow {
       sketch,
       ...(judgement !== undefined && { check: judgement.check }),
       strong: { model: strong.name, good: Number(grades.strong) },
-    })
+    }
+    options.learn(label, judgement?.p, request.routing?.quality)
   }
 
   return {

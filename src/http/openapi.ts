@@ -102,6 +102,8 @@ function pathOf(path: string): string {
 function couldAnswer(route: Route, status: number): boolean {
   // A count is estimated where its server cannot be asked.
   if (!['chat', 'embed'].includes(route.does) && [502, 504, 529].includes(status)) return false
+  // It names a request, no model.
+  if (route.does === 'feedback' && status === 422) return false
   // What is known already is not counted, and no vendor limits it.
   if (route.does === 'info' && status === 429) return false
   if (route.method === 'POST' || route.method === 'DELETE') return true

@@ -3,10 +3,12 @@ import type { Account } from '../account/account.ts'
 import type { Decision } from '../core/decision.ts'
 import type { EmbeddingRequest } from '../core/embedding.ts'
 import { GatewayError } from '../core/errors.ts'
+import type { Label } from '../core/evidence.ts'
 import type { Availability, ModelCard } from '../core/model.ts'
 import type { ChatRequest, RoutingWish } from '../core/request.ts'
 import type { Dialect, InfoContext, RequestHead, Route } from '../dialects/dialect.ts'
 import type { Embedded } from '../gateway/embed.ts'
+import type { Feedback } from '../gateway/feedback.ts'
 import { embeddingHeaders } from './answer-headers.ts'
 import { type AnswerFunction, type ChatOptions, chat, hangUpOf } from './chat.ts'
 import { routingWishOf } from './routing-wish.ts'
@@ -18,6 +20,7 @@ export interface Rooms {
   readonly embed: (request: EmbeddingRequest, signal: AbortSignal) => Promise<Embedded>
   /** Size of the prompt in tokens, as the model that would answer counts it. */
   readonly countTokens: (request: ChatRequest, signal: AbortSignal) => Promise<number>
+  readonly giveFeedback: (feedback: Feedback) => Promise<Label>
   readonly account: Account
   readonly models: readonly ModelCard[]
   /** What a name that a client uses means; undefined where it means nothing. */
@@ -92,6 +95,10 @@ export function operations(options: OperationsOptions): (arrival: Arrival) => Pr
         return route.info(context(arrival))
       case 'count':
         return route.count(await options.countTokens(parse(arrival), hangUp(arrival)))
+      case 'feedback': {
+        const given = route.feedback(request.body)
+        return route.told(await options.giveFeedback({ ...given, caller: request.caller }))
+      }
       case 'embed': {
         const asked = route.embed(request.body, headOf(request))
         const answer = await options.embed(asked, hangUp(arrival))

@@ -10,7 +10,11 @@ export function routingWishOf(headers: Headers): RoutingWish | undefined {
   const mode = textOf(headers, 'x-hybrid-policy')
   const known = modes.find((name) => name === mode?.toLowerCase())
   if (mode !== undefined && known === undefined) refuse('x-hybrid-policy', `one of ${modes.join(', ')}`)
-  const quality = numberOf(headers, 'x-hybrid-quality', { over: 0, most: 1, wanted: 'a number over 0, at most 1, as 0.95' })
+  const quality = numberOf(headers, 'x-hybrid-quality', {
+    over: 0,
+    most: 1,
+    wanted: 'a number over 0, at most 1, as 0.95',
+  })
   const maxCost = numberOf(headers, 'x-hybrid-max-cost', { wanted: 'dollars, as 0.01' })
   const maxLatency = numberOf(headers, 'x-hybrid-max-latency', { over: 0, wanted: 'seconds, as 2.5' })
   const wish: RoutingWish = {

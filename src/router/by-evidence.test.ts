@@ -87,7 +87,8 @@ function order({ models, allowance = 0.1, tried = [], judged = true, stay, polic
   const chances = new Map(
     models.map(({ name, p, low = p - 0.05 }): [string, Chance] => [name, { p, low, high: p, n: 40, level: 'task' }]),
   )
-  const chance = (model: ModelCard) => chances.get(model.name) ?? { p: 0, low: 0, high: 1, n: 0, level: 'prior' as const }
+  const chance = (model: ModelCard) =>
+    chances.get(model.name) ?? { p: 0, low: 0, high: 1, n: 0, level: 'prior' as const }
   const steering: Steering = {
     chance,
     judges: ({ backend }) => judged && backend === 'local',
@@ -104,10 +105,20 @@ function order({ models, allowance = 0.1, tried = [], judged = true, stay, polic
   return byEvidence(models.map(candidateOf), { request, profile, steering, policy: { ...policy, ...changed } })
 }
 
-const cases: readonly (Given & { readonly name: string; readonly plan: readonly string[]; readonly strong?: string })[] = [
+const cases: readonly (Given & {
+  readonly name: string
+  readonly plan: readonly string[]
+  readonly strong?: string
+})[] = [
   { name: 'one model alone', models: [best], plan: ['best'] },
   { name: 'none is near enough: the best chance', models: [small, best], plan: ['best', 'small'] },
-  { name: 'a local one whose reply is judged', models: [small, best], tried: ['small'], plan: ['small', 'best'], strong: 'best' },
+  {
+    name: 'a local one whose reply is judged',
+    models: [small, best],
+    tried: ['small'],
+    plan: ['small', 'best'],
+    strong: 'best',
+  },
   {
     name: 'the likelier of two local ones',
     models: [small, big, best],
@@ -137,10 +148,18 @@ const cases: readonly (Given & { readonly name: string; readonly plan: readonly 
   },
   {
     name: 'what the caller would like comes before the price',
-    models: [{ ...big, p: 0.94 }, { ...best, preferences: 1 }],
+    models: [
+      { ...big, p: 0.94 },
+      { ...best, preferences: 1 },
+    ],
     plan: ['best', 'big'],
   },
-  { name: 'a conversation stays where it is', models: [{ ...small, p: 0.95 }, best], stay: 'best', plan: ['best', 'small'] },
+  {
+    name: 'a conversation stays where it is',
+    models: [{ ...small, p: 0.95 }, best],
+    stay: 'best',
+    plan: ['best', 'small'],
+  },
   {
     name: 'a conversation whose model is gone does not',
     models: [{ ...small, p: 0.95 }, best],
@@ -183,7 +202,10 @@ describe('the order by the evidence', () => {
   })
 
   test('the words say what decided, in percent', () => {
-    assert.match(order({ models: [small, best] }).words, /best has the best chance, 95 %; small with 50 % is too far below/)
+    assert.match(
+      order({ models: [small, best] }).words,
+      /best has the best chance, 95 %; small with 50 % is too far below/,
+    )
     const judged = order({ models: [small, best], tried: ['small'] }).words
     assert.match(judged, /small answers first, with a chance of 50 %, and passes on to best .* less than 85 % good/)
   })

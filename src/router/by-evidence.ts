@@ -1,10 +1,11 @@
 import type { Factor, ModelChance, RoutingRule } from '../core/decision.ts'
 import type { Cell, Chance, Profile } from '../core/evidence.ts'
+import type { ModelCard } from '../core/model.ts'
 import type { ChatRequest } from '../core/request.ts'
 import type { Candidate, RouterPolicy } from './candidates.ts'
+import { isWeak } from './candidates.ts'
 import type { Complexity } from './heuristic.ts'
 import type { Order } from './order.ts'
-import { isWeak } from './candidates.ts'
 import type { Stay, Steering, Threshold, Weighed } from './steering.ts'
 
 export interface ByEvidence {
@@ -12,6 +13,8 @@ export interface ByEvidence {
   readonly profile: Profile
   readonly steering: Steering
   readonly policy: RouterPolicy
+  /** Models that could answer and are not there, with the reason in words. */
+  readonly absent?: readonly { readonly model: ModelCard; readonly reason: string }[]
 }
 
 type Option = Candidate & Weighed
@@ -30,7 +33,10 @@ export function byEvidence(candidates: readonly Candidate[], given: ByEvidence):
   const jumps = first !== strong && threshold?.mayEscalate === true && steering.judges(first.model)
   const rest = options.filter((option) => option !== first && option !== strong).sort(byChance)
   const order = first === strong ? [first, ...rest] : [first, strong, ...rest]
-  const degraded = isWeak(first.shortfall)
+  const degradedReason = isWeak(first.shortfall)
+    ? `it ${first.shortfall?.words}`
+    : missedReason(first, strong, { ...given, allowance: threshold?.allowance ?? usualAllowance })
+  const degraded = degradedReason !== '' && stay === undefined
   const chances: readonly ModelChance[] = order.map(({ model, cost, chance }) => ({
     ...chance,
     model: model.name,
@@ -40,8 +46,8 @@ export function byEvidence(candidates: readonly Candidate[], given: ByEvidence):
   return {
     order,
     degraded,
-    degradedReason: degraded ? `it ${first.shortfall?.words}` : '',
-    words: wordsFor({ first, strong, options, threshold, stay, jumps }),
+    degradedReason: degraded ? degradedReason : '',
+    words: wordsFor({ first, strong, options, threshold, stay, jumps, degradedReason }),
     assessment: {
       profile,
       chances,
@@ -49,6 +55,20 @@ export function byEvidence(candidates: readonly Candidate[], given: ByEvidence):
       ...(jumps && { strong: strong.model.name, allowance: threshold.allowance }),
     },
   }
+}
+
+/** Where nothing was weighed, as with one model alone. */
+const usualAllowance = 0.1
+
+/** A model that is not there would have been needed: its chance is that much better than of the best that is there. */
+function missedReason(
+  first: Option,
+  strong: Option,
+  { absent = [], profile, steering, allowance }: ByEvidence & { readonly allowance: number },
+): string {
+  const best = Math.max(first.chance.p, strong.chance.p)
+  const missed = absent.filter(({ model }) => steering.chance(model, profile).p - best > allowance)
+  return missed.map(({ model, reason }) => `${model.name} is unavailable (${reason})`).join('; ')
 }
 
 /** One minus the chance that the cheapest local model is good enough; of the cheapest one where none is local. */
@@ -140,12 +160,14 @@ interface Story extends Choice {
   readonly strong: Option
   readonly options: readonly Option[]
   readonly jumps: boolean
+  readonly degradedReason: string
 }
 
-function wordsFor({ first, strong, options, threshold, stay, jumps }: Story): string {
+function wordsFor({ first, strong, options, threshold, stay, jumps, degradedReason }: Story): string {
   const { name } = first.model
   const price = first.cost === undefined ? ' (its price is unknown)' : ''
   if (stay !== undefined) return `${name} ${stay.words}${price}`
+  if (degradedReason !== '' && !jumps) return `${name} answers, though ${degradedReason}${price}`
   if (threshold === undefined || options.length === 1) return `${name} is the only model that can answer${price}`
   if (first === strong) {
     const best = `${name} has the best chance, ${percent(strong.chance.p)}${price}`

@@ -60,12 +60,16 @@ export function decide(
   const ranked =
     steering === undefined
       ? byComplexity(candidates, { complexity, judged, catalog, policy })
-      : byEvidence(candidates, { request, profile: facts.profile, steering, policy })
+      : byEvidence(candidates, { request, profile: facts.profile, steering, policy, absent: absentOf(judged, catalog) })
   const chosen = inLoopFirst(ranked, catalog.inLoopWith)
 
   const [first, second] = chosen.order
-  const refusal = first === undefined ? (refusalOf(bans) ?? refusalOfWish(request.routing, automatic, allowed) ?? refuse(judged, present, catalog)) : undefined
-  const banned = first === undefined ? '' : bans.map(({ model, ban }) => `${model.name} may not be used: ${ban.words}`).join('; ')
+  const refusal =
+    first === undefined
+      ? (refusalOf(bans) ?? refusalOfWish(request.routing, automatic, allowed) ?? refuse(judged, present, catalog))
+      : undefined
+  const banned =
+    first === undefined ? '' : bans.map(({ model, ban }) => `${model.name} may not be used: ${ban.words}`).join('; ')
   return {
     complexity: complexity.value,
     factors: complexity.factors,
@@ -85,6 +89,12 @@ export function decide(
     pinned: false,
     ...(chosen.assessment !== undefined && { assessment: chosen.assessment }),
   }
+}
+
+function absentOf(judged: readonly Candidate[], { availability }: Catalog) {
+  return fitting(judged)
+    .map(({ model }) => ({ model, ...availability(model) }))
+    .filter(({ available }) => !available)
 }
 
 /** What leaves the machine is the caller's own choice. */
@@ -166,7 +176,9 @@ function pin(model: ModelCard, request: ChatRequest, { complexity, catalog, poli
     throw new GatewayError('forbidden', message, { field: 'model' })
   }
   const requirements = requirementsOf(request)
-  const refusal = refusalOfMode(model, request.routing) ?? refusalOfPinned(model, shortfallOf(model, catalog.availability(model), requirements, request.dialect))
+  const refusal =
+    refusalOfMode(model, request.routing) ??
+    refusalOfPinned(model, shortfallOf(model, catalog.availability(model), requirements, request.dialect))
   return {
     complexity: complexity.value,
     factors: complexity.factors,

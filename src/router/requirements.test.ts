@@ -39,13 +39,19 @@ const policy: RouterPolicy = {
   expectedOutputTokens: 500,
   aliases: { 'gpt-4*': 'skilled', anything: 'auto' },
 }
-const facts: Facts = { promptLength: 10, keywords: { complex: [], simple: [] }, code: [], taskType: 'other', profile: {
-      cell: { task: 'other', length: 'short', language: 'en', turn: 'first' },
-      certainty: 1,
-      difficulty: 0,
-      familiarity: 0,
-      sketch: [],
-    }, }
+const facts: Facts = {
+  promptLength: 10,
+  keywords: { complex: [], simple: [] },
+  code: [],
+  taskType: 'other',
+  profile: {
+    cell: { task: 'other', length: 'short', language: 'en', turn: 'first' },
+    certainty: 1,
+    difficulty: 0,
+    familiarity: 0,
+    sketch: [],
+  },
+}
 
 const weather = { type: 'function', name: 'weather', parameters: { type: 'object', properties: {} } } as const
 const picture: ContentPart = { type: 'image', source: { kind: 'data', mediaType: 'image/png', data: 'AAAA' } }

@@ -252,3 +252,25 @@ export const modelsReply = z
     ),
   })
   .meta({ id: 'Models' })
+
+export const feedbackBody = z
+  .object({
+    request_id: z.string({ error: 'must be the request_id of a reply' }).min(1, 'is empty'),
+    verdict: z
+      .enum(['good', 'bad', 'regenerated'], { error: 'must be good, bad or regenerated' })
+      .describe('`regenerated`: the user asked again.'),
+    from: z
+      .enum(['user', 'validator'], { error: 'must be user or validator' })
+      .default('user')
+      .describe('`validator`: a program looked at the reply.'),
+  })
+  .meta({ id: 'Feedback' })
+
+export const feedbackReply = z
+  .object({
+    request_id: z.string(),
+    model: z.string().describe('The model whose reply was judged.'),
+    task: z.string().describe('The kind of task that it counts for.'),
+    weight: z.number().describe('How much it counts, 0 to 1.'),
+  })
+  .meta({ id: 'FeedbackTaken' })

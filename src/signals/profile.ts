@@ -1,13 +1,15 @@
-import { type Cell, type LengthBand, type Profile, type TaskKind, taskKinds, type TurnKind } from '../core/evidence.ts'
+import { type Cell, type LengthBand, type Profile, type TaskKind, type TurnKind, taskKinds } from '../core/evidence.ts'
 import { detectLanguage } from '../core/language.ts'
 import { type ChatRequest, inToolLoop, spokenBy } from '../core/request.ts'
-import type { Signal } from './signal.ts'
 import { look1 } from './look-1-weights.ts'
 import { buckets, hashedFeatures, pairsOf, readPart, shapeOf, wordsOf } from './prompt-words.ts'
+import type { Signal } from './signal.ts'
 
 /** What only says that the conversation goes on: the task is the one before. */
 const goesOn = new Set(
-  'yes|yeah|yep|ok|okay|sure|please|please do|go on|go ahead|continue|next|more|do it|try again|again|and|proceed|keep going|ja|weiter|mach weiter|nochmal|bitte|oui|continuez|continue s il te plaît|encore|vas y|sí|si|sigue|continúa|adelante|otra vez|sim|continua|continue por favor|sì|vai avanti|да|продолжай|дальше|ещё раз|继续|好的|是的|はい|続けて|もう一度'.split('|'),
+  'yes|yeah|yep|ok|okay|sure|please|please do|go on|go ahead|continue|next|more|do it|try again|again|and|proceed|keep going|ja|weiter|mach weiter|nochmal|bitte|oui|continuez|continue s il te plaît|encore|vas y|sí|si|sigue|continúa|adelante|otra vez|sim|continua|continue por favor|sì|vai avanti|да|продолжай|дальше|ещё раз|继续|好的|是的|はい|続けて|もう一度'.split(
+    '|',
+  ),
 )
 const longestGoOn = 40
 
@@ -26,10 +28,15 @@ export const profile = {
     const features = hashedFeatures(words)
     const shares = sharesOf(features, shape)
     const { task, certainty } = taskOf(request, shares, words.length)
-    const cell: Cell = { task, length: bandOf(text.length), language: detectLanguage(text), turn: turnOf(request, said) }
+    const cell: Cell = {
+      task,
+      length: bandOf(text.length),
+      language: detectLanguage(text),
+      turn: turnOf(request, said),
+    }
     const familiarity = familiarityOf(words)
     const difficulty = difficultyOf({ task, shape, features, familiarity })
-    const sketch = [...shape, ...shares].map((value) => Math.round(value * 1000) / 1000)
+    const sketch = [...shape, ...shares, Number(cell.language === 'en')].map((value) => Math.round(value * 1000) / 1000)
     return { cell, certainty, difficulty, familiarity, sketch }
   },
 } satisfies Signal<Profile>
@@ -42,7 +49,12 @@ function scored(said: readonly string[]): string {
 
 function onlyGoesOn(text: string): boolean {
   if (text.length > longestGoOn) return false
-  return goesOn.has(text.toLowerCase().replaceAll(/[\s\p{P}\p{S}]+/gu, ' ').trim())
+  return goesOn.has(
+    text
+      .toLowerCase()
+      .replaceAll(/[\s\p{P}\p{S}]+/gu, ' ')
+      .trim(),
+  )
 }
 
 function turnOf(request: ChatRequest, said: readonly string[]): TurnKind {

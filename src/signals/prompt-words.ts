@@ -15,7 +15,9 @@ export function readPart(text: string): string {
 export function wordsOf(text: string): readonly string[] {
   const found = text
     .toLowerCase()
-    .match(/[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]|[\p{L}\p{M}]+|\p{N}+|[\\^=+*<>{}|$]/gu)
+    .match(
+      /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]|[\p{L}\p{M}]+|\p{N}+|[\\^=+*<>{}|$]/gu,
+    )
   return (found ?? []).map((word) => (/^\p{N}/u.test(word) ? '#' : word))
 }
 

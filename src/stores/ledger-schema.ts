@@ -1,4 +1,4 @@
-import type { Attempt } from '../core/decision.ts'
+import type { Assessment, Attempt } from '../core/decision.ts'
 import type { Receipt } from '../core/receipt.ts'
 
 /** Forward-only. A statement that was released is never edited; a change is a new entry at the end. */
@@ -42,6 +42,26 @@ export const migrations: readonly string[] = [
    CREATE INDEX requests_id ON requests (id);
    CREATE INDEX requests_started_at ON requests (started_at);
    CREATE INDEX requests_open ON requests (writer) WHERE status = 'open';`,
+  `ALTER TABLE requests ADD COLUMN caller TEXT NOT NULL DEFAULT '';
+   ALTER TABLE requests ADD COLUMN assessment TEXT;
+   CREATE TABLE labels (
+     seq INTEGER PRIMARY KEY AUTOINCREMENT,
+     id TEXT NOT NULL UNIQUE,
+     at INTEGER NOT NULL,
+     model TEXT NOT NULL,
+     source TEXT NOT NULL,
+     client TEXT NOT NULL,
+     body TEXT NOT NULL,
+     revoked INTEGER NOT NULL DEFAULT 0
+   ) STRICT;
+   CREATE INDEX labels_model ON labels (model, seq);
+   CREATE INDEX labels_client ON labels (client, at);
+   CREATE TABLE evidence_versions (
+     number INTEGER PRIMARY KEY,
+     at INTEGER NOT NULL,
+     note TEXT NOT NULL,
+     watermark INTEGER NOT NULL
+   ) STRICT;`,
 ]
 
 export const columns = [
@@ -79,6 +99,8 @@ export const columns = [
   'attempts',
   'attempt_count',
   'prompt_hash',
+  'caller',
+  'assessment',
 ] as const
 
 export type Column = (typeof columns)[number]
@@ -121,6 +143,8 @@ export function toRow(receipt: Receipt, writer: string): Row {
     attempts: JSON.stringify(receipt.attempts),
     attempt_count: receipt.attempts.length,
     prompt_hash: receipt.promptHash,
+    caller: receipt.caller ?? '',
+    assessment: receipt.assessment === undefined ? null : JSON.stringify(receipt.assessment),
   }
 }
 
@@ -161,7 +185,15 @@ export function fromRow(row: Row): Receipt {
     degraded: row.degraded === 1,
     attempts: attemptsOf(String(row.attempts)),
     promptHash: String(row.prompt_hash),
+    ...(row.caller !== '' && { caller: String(row.caller) }),
+    ...(row.assessment !== null && { assessment: assessmentOf(String(row.assessment)) }),
   }
+}
+
+function assessmentOf(json: string): Assessment {
+  const assessment: Assessment = JSON.parse(json)
+  const chances = assessment.chances.map((chance) => ({ ...chance, estimatedCost: chance.estimatedCost }))
+  return { ...assessment, chances }
 }
 
 /** JSON has no undefined: an unknown cost is a key that is not there. */

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
+import type { Label } from '../core/evidence.ts'
 import type { Receipt } from '../core/receipt.ts'
+import { addLabels, labelChanges, saveVersion, versionsOf } from './label-rows.ts'
 import { columns, fromRow, migrations, type Row, toRow } from './ledger-schema.ts'
 import type { GroupTotals } from './store.ts'
 
@@ -16,6 +18,9 @@ const port = parentPort
 if (port === null) throw new Error('sqlite-worker.ts runs in a worker thread')
 
 const allInputTokens = 'input_tokens + cache_read_tokens + cache_write_tokens + cache_write_hour_tokens'
+
+/** What the gateway asks by itself, to learn: it costs, and is nobody's request. */
+const ownDialects = "'shadow', 'judge', 'self-check', 'calibration'"
 
 let database: DatabaseSync | undefined
 let insert: StatementSync | undefined
@@ -33,15 +38,10 @@ const operations: Record<string, (argument: never) => unknown> = {
     database.exec('BEGIN IMMEDIATE; CREATE TABLE IF NOT EXISTS write_probe (x); DROP TABLE write_probe; COMMIT')
   },
   write(rows: readonly Receipt[]) {
-    const { db, statement } = opened()
-    db.exec('BEGIN IMMEDIATE')
-    try {
+    const { statement } = opened()
+    inTransaction(() => {
       for (const row of rows) statement.run(toRow(row, writer))
-      db.exec('COMMIT')
-    } catch (error) {
-      if (db.isTransaction) db.exec('ROLLBACK')
-      throw error
-    }
+    })
   },
   stats(since: number) {
     const groups = opened()
@@ -49,7 +49,7 @@ const operations: Record<string, (argument: never) => unknown> = {
         // A request that called several models is one request of the last, and spent money and tokens at each of them.
         `WITH window AS (SELECT * FROM requests WHERE started_at >= :since AND status <> 'open'),
          shares AS (
-           SELECT model, backend, 1 AS requests, status <> 'answered' AS failed,
+           SELECT model, backend, dialect NOT IN (${ownDialects}) AS requests, status <> 'answered' AS failed,
              CASE WHEN attempt_count = 1 THEN ${allInputTokens} ELSE 0 END AS input_tokens,
              CASE WHEN attempt_count = 1 THEN output_tokens + reasoning_tokens ELSE 0 END AS output_tokens,
              CASE WHEN attempt_count > 1 THEN 0 ELSE coalesce(cost_nanodollars, 0) END AS cost,
@@ -73,6 +73,35 @@ const operations: Record<string, (argument: never) => unknown> = {
       .all({ since }) as unknown as (GroupTotals & { firstAt: number })[]
     const first = groups.reduce((earliest, group) => Math.min(earliest, group.firstAt), Date.now())
     return { groups: groups.map(({ firstAt: _, ...group }) => ({ ...group })), since: Math.max(since, first) }
+  },
+  spent(since: number) {
+    const rows = opened()
+      .db.prepare('SELECT caller, sum(cost_nanodollars) AS cost FROM requests WHERE started_at >= ? GROUP BY caller')
+      .all(since)
+    const byCaller = rows.map((row): [string, number] => [String(row.caller), Number(row.cost ?? 0)])
+    const all = byCaller.reduce((sum, [, cost]) => sum + cost, 0)
+    return new Map([...byCaller, ['', all]])
+  },
+  addLabels({ labels, keep }: { labels: readonly Label[]; keep: number }) {
+    inTransaction(() => addLabels(opened().db, labels, keep))
+  },
+  allLabels() {
+    const rows = opened().db.prepare('SELECT body FROM labels WHERE revoked = 0 ORDER BY seq').all()
+    return rows.map((row): Label => JSON.parse(String(row.body)))
+  },
+  givenLabels({ client, since }: { client: string; since: number }) {
+    const row = opened().db.prepare('SELECT count(*) AS n FROM labels WHERE client = ? AND at >= ?').get(client, since)
+    return Number(row?.n)
+  },
+  labelChanges: () => labelChanges(opened().db),
+  saveVersion: (note: string) => saveVersion(opened().db, note),
+  versions: () => versionsOf(opened().db),
+  rollBack(number: number) {
+    const { db } = opened()
+    const found = db.prepare('SELECT watermark FROM evidence_versions WHERE number = ?').get(number)
+    if (found === undefined) return false
+    inTransaction(() => db.prepare('UPDATE labels SET revoked = (seq > ?)').run(Number(found.watermark)))
+    return true
   },
   find(id: string) {
     const row = opened().db.prepare('SELECT * FROM requests WHERE id = ? ORDER BY started_at DESC LIMIT 1').get(id)
@@ -104,6 +133,18 @@ port.on('message', ({ id, operation, argument }: { id: number; operation: string
     port.postMessage({ id, error: error instanceof Error ? error.message : String(error) })
   }
 })
+
+function inTransaction(work: () => void): void {
+  const { db } = opened()
+  db.exec('BEGIN IMMEDIATE')
+  try {
+    work()
+    db.exec('COMMIT')
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK')
+    throw error
+  }
+}
 
 function opened() {
   if (database === undefined || insert === undefined) throw new Error('the ledger is not open')

@@ -58,6 +58,16 @@ export async function openSqliteLedger(path: string): Promise<LedgerStore> {
     stats: (since) => ask<LedgerStats>('stats', since),
     find: (id) => ask('find', id),
     recent: (limit) => ask('recent', limit),
+    spent: (since) => ask('spent', since),
+    labels: {
+      add: (labels, keep) => ask('addLabels', { labels, keep }),
+      all: () => ask('allLabels'),
+      given: (client, since) => ask('givenLabels', { client, since }),
+      changes: () => ask('labelChanges'),
+      saveVersion: (note) => ask('saveVersion', note),
+      versions: () => ask('versions'),
+      rollBack: (number) => ask('rollBack', number),
+    },
     closeOrphans: () => ask<number>('closeOrphans'),
     async close() {
       await ask('close')

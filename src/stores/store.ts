@@ -1,3 +1,4 @@
+import type { Label } from '../core/evidence.ts'
 import type { Receipt } from '../core/receipt.ts'
 
 /** Sums over the rows of one group; money in nano-dollars. */
@@ -38,7 +39,36 @@ export interface LedgerStore {
   readonly find: (id: string) => Promise<Receipt | undefined>
   /** Newest first. */
   readonly recent: (limit: number) => Promise<readonly Receipt[]>
+  /** Nano-dollars since `since`, by caller; the empty name is the sum of all. */
+  readonly spent: (since: number) => Promise<ReadonlyMap<string, number>>
+  readonly labels: LabelStore
   /** Marks rows that a dead process left open as `interrupted`; says how many. */
   readonly closeOrphans: () => Promise<number>
   readonly close: () => Promise<void>
+}
+
+/** A state of the evidence that can be gone back to. */
+export interface EvidenceVersion {
+  readonly number: number
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly note: string
+  /** Labels that count in it. */
+  readonly labels: number
+}
+
+/** Where judged replies are kept, beside the receipts that they are about. */
+export interface LabelStore {
+  /** A label whose id is there already is replaced. Of each model the newest `keep` stay. */
+  readonly add: (labels: readonly Label[], keep: number) => Promise<void>
+  /** Those that count, oldest first. */
+  readonly all: () => Promise<readonly Label[]>
+  /** How many a caller has given since a time. */
+  readonly given: (client: string, since: number) => Promise<number>
+  /** A number that grows with every change. */
+  readonly changes: () => Promise<number>
+  readonly saveVersion: (note: string) => Promise<EvidenceVersion>
+  readonly versions: () => Promise<readonly EvidenceVersion[]>
+  /** Only what was there at that version counts from now on; a newer version brings the rest back. False: no such version. */
+  readonly rollBack: (number: number) => Promise<boolean>
 }

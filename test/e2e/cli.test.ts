@@ -19,6 +19,7 @@ after(() => rmSync(folder, { recursive: true, force: true }))
 let files = 0
 const echoOnly = write('echo.yaml', [
   'server: {port: 0}',
+  'router: {strategy: heuristic}',
   'providers:',
   '  echo: {kind: echo}',
   '  slow: {kind: echo, delay_ms: 200}',
@@ -121,6 +122,7 @@ describe('hybrid', { concurrency: 4 }, () => {
   test('chat goes on to the next model where the embedded one cannot be loaded', async () => {
     const config = write('fallback.yaml', [
       'providers: {echo: {kind: echo}}',
+      'router: {strategy: heuristic}',
       'models: {smollm2: {id: lost.gguf}, parrot: {provider: echo, id: parrot}}',
     ])
     const { out, error, code } = await run(['chat', 'hello'], { config, environment: { OLLAMA_URL: '127.0.0.1:9' } })

@@ -65,6 +65,7 @@ const known: readonly (readonly [method: 'GET' | 'POST' | 'DELETE', path: string
   ['POST', '/api/create'],
   ['POST', '/api/copy'],
   ['DELETE', '/api/delete'],
+  ['POST', '/api/v1/feedback'],
 ]
 const json = { 'content-type': 'application/json' }
 
@@ -454,6 +455,16 @@ describe('replies are what the document says', () => {
         fromInject(await post('/api/v1/complexity', bodyOf('/api/v1/complexity'))),
       )
       compare({ method: 'GET', path: '/api/v1/models' }, 200, fromInject(await get('/api/v1/models')))
+    })
+  })
+
+  test('feedback: 200 POST /api/v1/feedback, and over the rate: 429', async () => {
+    const config = { router: { strategy: 'evidence' }, limits: { rate: '2/hour' } }
+    await withGateway({ config }, async ({ post }) => {
+      const { request_id } = (await post('/api/v1/chat', chat)).json()
+      const told = () => post('/api/v1/feedback', { request_id, verdict: 'good' })
+      compare({ method: 'POST', path: '/api/v1/feedback' }, 200, fromInject(await told()))
+      compare({ method: 'POST', path: '/api/v1/feedback' }, 429, fromInject(await told()))
     })
   })
 

@@ -4,8 +4,8 @@ import { keywords } from '../../../src/signals/keywords.ts'
 import { profile } from '../../../src/signals/profile.ts'
 import { promptLength } from '../../../src/signals/prompt-length.ts'
 import { taskType } from '../../../src/signals/task-type.ts'
-import { seeded } from '../outcomes.ts'
 import type { Contender } from '../contender.ts'
+import { seeded } from '../outcomes.ts'
 import { toRequest } from '../request.ts'
 
 const base = { learns: false, needsReply: false } as const
