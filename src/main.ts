@@ -170,6 +170,7 @@ export async function openHouse(
     giveFeedback: opened.giveFeedback,
     learn: opened.learn,
     settle: opened.settle,
+    labels: store.labels,
     async pull(model, signal) {
       const provider = providers.get(model.provider)
       if (provider?.pull === undefined) {

@@ -9,6 +9,7 @@ import type { ChatRequest, RoutingWish } from '../core/request.ts'
 import type { AnswerPart } from '../gateway/answer-part.ts'
 import type { Embedded } from '../gateway/embed.ts'
 import type { Feedback } from '../gateway/feedback.ts'
+import type { LabelStore } from '../stores/store.ts'
 
 /** The opened rooms, as far as commands need them. */
 export interface House {
@@ -33,6 +34,7 @@ export interface House {
   readonly learn: (label: Label) => void
   /** What was learned is written. */
   readonly settle: () => Promise<void>
+  readonly labels: LabelStore
   readonly close: () => Promise<void>
 }
 

@@ -53,7 +53,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   ],
   config: ['core', 'policy', 'dialects/index', 'signals/index', 'providers/index', 'stores/index'],
   http: ['core', 'dialects/dialect', 'gateway', 'account'],
-  cli: ['core', 'config', 'gateway', 'account', 'evidence'],
+  cli: ['core', 'config', 'gateway', 'account', 'evidence', 'stores/store'],
 }
 
 const root = join(import.meta.dirname, '../../src')
