@@ -9,6 +9,7 @@ import { createLogger, requestLine } from './account/log.ts'
 import { createMetrics } from './account/metrics.ts'
 import { openLedgerStore } from './account/open-ledger.ts'
 import { ExactCache } from './cache/exact-cache.ts'
+import { checkReply } from './check/check.ts'
 import type { House, ModelFile, OpenedAccount, Toolbox } from './cli/command.ts'
 import { commands } from './cli/index.ts'
 import { readStream } from './cli/input.ts'
@@ -23,6 +24,7 @@ import { dialects } from './dialects/index.ts'
 import { answer, type Rooms, route } from './gateway/answer.ts'
 import { AvailabilityMonitor } from './gateway/availability.ts'
 import { countTokens } from './gateway/count-tokens.ts'
+import { calibrate } from './gateway/calibrate.ts'
 import { embed } from './gateway/embed.ts'
 import { openSteer } from './gateway/open-steer.ts'
 import { ToolLoops } from './gateway/tool-loops.ts'
@@ -73,7 +75,7 @@ async function openAccount({ config }: LoadedConfig, logger: Logger) {
     ledgerRequired: ledgerConfig.required,
     log: (receipt) => logger.info(requestLine(receipt), receipt.status),
   })
-  return { store, metrics, ledger, account, close: () => ledger.close() }
+  return { store, metrics, ledger, account, labels: store.labels, close: () => ledger.close() }
 }
 
 /** Opens every room but the front door. `sayProgress` gets the lines about downloads where nobody draws a bar. */
@@ -171,6 +173,12 @@ export async function openHouse(
     learn: opened.learn,
     settle: opened.settle,
     labels: store.labels,
+    calibrate: (anchors, { model, strong }, signal) =>
+      calibrate(
+        anchors,
+        { account, providers, model, strong, judge: undefined, readFacts, check: checkReply, longestReply: 512 },
+        signal,
+      ),
     async pull(model, signal) {
       const provider = providers.get(model.provider)
       if (provider?.pull === undefined) {

@@ -7,6 +7,7 @@ import type { Label } from '../core/evidence.ts'
 import type { Availability, ModelCard } from '../core/model.ts'
 import type { ChatRequest, RoutingWish } from '../core/request.ts'
 import type { AnswerPart } from '../gateway/answer-part.ts'
+import type { Anchor, Calibrated } from '../gateway/calibrate.ts'
 import type { Embedded } from '../gateway/embed.ts'
 import type { Feedback } from '../gateway/feedback.ts'
 import type { LabelStore } from '../stores/store.ts'
@@ -35,12 +36,19 @@ export interface House {
   /** What was learned is written. */
   readonly settle: () => Promise<void>
   readonly labels: LabelStore
+  /** Asks the model each anchor and judges what it says; `strong` answers and judges where no answer is known. */
+  readonly calibrate: (
+    anchors: readonly Anchor[],
+    models: { readonly model: ModelCard; readonly strong: ModelCard | undefined },
+    signal: AbortSignal,
+  ) => AsyncGenerator<Calibrated>
   readonly close: () => Promise<void>
 }
 
 /** The ledger alone: nothing is asked of any model. */
 export interface OpenedAccount {
   readonly account: Account
+  readonly labels: LabelStore
   readonly close: () => Promise<void>
 }
 

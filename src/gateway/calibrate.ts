@@ -13,6 +13,8 @@ export interface Anchor {
   readonly messages: readonly Message[]
   /** Any of them, somewhere in the reply, is right; empty where nobody knows. */
   readonly answers: readonly string[]
+  /** None of these may be in it as well. */
+  readonly wrong: readonly string[]
 }
 
 export interface CalibrateOptions extends Asking {
@@ -75,7 +77,8 @@ async function judge(anchor: Anchor, options: CalibrateOptions, signal: AbortSig
     check: check(request, local, { partial: false }),
   } as const
   if (anchor.answers.length > 0) {
-    return { label: { ...label, good: Number(holdsAnswer(joinText(local.content), anchor.answers)) } }
+    const said = joinText(local.content)
+    return { label: { ...label, good: Number(holdsAnswer(said, anchor.answers) && !holdsAnswer(said, anchor.wrong)) } }
   }
   if (strong === undefined) return { failed: 'it has no known answer, and no stronger model is there to judge it' }
 

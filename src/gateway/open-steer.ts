@@ -115,9 +115,9 @@ export async function openSteer(options: OpenSteerOptions): Promise<OpenedSteer>
       return strong?.backend === 'cloud' && availability.of(strong).available ? strong : undefined
     },
     judge: named(config.shadow.judge),
-    learn: (label, claimed, target) => {
+    learn: (label, claims, target) => {
       learn(label)
-      const audit = auditOf(label, claimed)
+      const audit = auditOf(label, claims)
       if (audit !== undefined && target !== undefined) policy.pacerOf(target).audit(audit)
     },
     say: warn,

@@ -5,6 +5,7 @@ import type { ChatRequest } from '../core/request.ts'
 import type { Answered } from './answer.ts'
 import { type Asking, ask } from './ask.ts'
 import { grade } from './grade.ts'
+import type { Claims } from './steer.ts'
 
 export interface ShadowOptions extends Asking {
   /** Share of the local replies that ship which are compared, 0 to 1. */
@@ -15,8 +16,8 @@ export interface ShadowOptions extends Asking {
   readonly strongFor: (answered: Answered) => ModelCard | undefined
   /** The model that compares; the strong one where it is undefined. */
   readonly judge: ModelCard | undefined
-  /** `claimed` is the chance with which the reply shipped, `target` the quality that was asked for. */
-  readonly learn: (label: Label, claimed: number | undefined, target: number | undefined) => void
+  /** `claims` are the chances with which the reply shipped, `target` the quality that was asked for. */
+  readonly learn: (label: Label, claims: Claims | undefined, target: number | undefined) => void
   readonly say: (message: string) => void
   readonly random?: () => number
   readonly now?: () => number
@@ -91,7 +92,10 @@ export function createShadow(options: ShadowOptions): Shadow {
       ...(judgement !== undefined && { check: judgement.check }),
       strong: { model: strong.name, good: Number(grades.strong) },
     }
-    options.learn(label, judgement?.p, request.routing?.quality)
+    const claimed = decision.assessment.chances.find((chance) => chance.model === strong.name)?.p
+    const claims =
+      judgement === undefined || claimed === undefined ? undefined : { local: judgement.p, strong: claimed }
+    options.learn(label, claims, request.routing?.quality)
   }
 
   return {

@@ -154,10 +154,16 @@ function tellPacer({ request, decision, receipt }: Answered, policy: Policy): vo
   if (local !== undefined && assessment.chances.length > 1) policy.pacerOf(quality).saw({ local, strong })
 }
 
+/** The chances with which a reply shipped. */
+export interface Claims {
+  readonly local: number
+  readonly strong: number
+}
+
 /** What a comparison says about the threshold of every target: the label's reply had shipped. */
-export function auditOf(label: Label, claimed: number | undefined) {
-  if (label.source !== 'shadow' || label.strong === undefined || claimed === undefined) return undefined
-  return { local: label.good, strong: label.strong.good, claimed }
+export function auditOf({ source, good, strong }: Label, claims: Claims | undefined) {
+  if (source !== 'shadow' || strong === undefined || claims === undefined) return undefined
+  return { local: good, strong: strong.good, claimed: claims.local, claimedStrong: claims.strong }
 }
 
 interface Last {

@@ -5,10 +5,12 @@ export interface Seen {
   readonly strong: number
 }
 
-/** A local reply that shipped and was compared with the strong model's. */
+/** A local reply that shipped and was compared with the strong model's: what both were worth, and had been thought to. */
 export interface Audit {
   readonly local: number
   readonly strong: number
+  readonly claimed: number
+  readonly claimedStrong: number
 }
 
 export interface QualityPacerOptions {
@@ -40,7 +42,7 @@ export class QualityPacer {
   readonly #remembered: number
   readonly #audited: number
   readonly #seen: Seen[] = []
-  readonly #audits: (Audit & { readonly claimed: number })[] = []
+  readonly #audits: Audit[] = []
   #since = 0
   #allowance: number | undefined
 
@@ -70,8 +72,7 @@ export class QualityPacer {
     this.#allowance = this.#allowance === undefined ? wanted : this.#allowance + step * (wanted - this.#allowance)
   }
 
-  /** `claimed` is the chance that the reply shipped with. */
-  audit(audit: Audit & { readonly claimed: number }): void {
+  audit(audit: Audit): void {
     this.#audits.push(audit)
     if (this.#audits.length > this.#audited) this.#audits.shift()
   }
@@ -100,7 +101,7 @@ export class QualityPacer {
     const n = this.#audits.length
     if (n < 10) return 0.02
     const errors = this.#audits.map(
-      ({ local, strong, claimed }) => strong - local - (mean(this.#audits.map((audit) => audit.strong)) - claimed),
+      ({ local, strong, claimed, claimedStrong }) => strong - local - (claimedStrong - claimed),
     )
     const average = mean(errors)
     const spread = Math.sqrt(mean(errors.map((error) => (error - average) ** 2)) / n)
