@@ -7,6 +7,7 @@ import { fitLogistic, type Observation, sigmoid } from '../../src/evidence/logis
 import {
   buckets,
   hashedFeatures,
+  hashesOf,
   pairsOf,
   readPart,
   seenBits,
@@ -69,7 +70,7 @@ function exampleSet(all: readonly Labelled[]): readonly Example[] {
       const words = wordsOf(readPart(prompt))
       return {
         kind: taskKinds.indexOf(kind as TaskKind),
-        features: hashedFeatures(words),
+        features: hashedFeatures(hashesOf(words)),
         shape: shapeOf(readPart(prompt), words, prompt.length),
         held,
         group,
@@ -225,7 +226,7 @@ function fitDifficulty(all: readonly Labelled[]) {
   const squares = new Float64Array(buckets)
   const withOffset = centred.map((item) => ({
     ...item,
-    features: hashedFeatures(item.words),
+    features: hashedFeatures(hashesOf(item.words)),
     offset: (intercepts.get(item.group) ?? 0) + dotOf(shapeSlopes[item.kind], item.x),
   }))
   const pull = 1e-3
@@ -244,7 +245,7 @@ function fitDifficulty(all: readonly Labelled[]) {
   }
   const seenOften = new Uint8Array(seenBits)
   for (const item of prepared)
-    for (const bit of new Set(pairsOf(item.words))) seenOften[bit] = Math.min(255, (seenOften[bit] ?? 0) + 1)
+    for (const bit of new Set(pairsOf(hashesOf(item.words)))) seenOften[bit] = Math.min(255, (seenOften[bit] ?? 0) + 1)
   const seen = new Uint8Array(seenBits / 8)
   seenOften.forEach((count, bit) => {
     if (count >= 4) seen[bit >> 3] = (seen[bit >> 3] ?? 0) | (1 << (bit & 7))

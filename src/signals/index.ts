@@ -1,3 +1,4 @@
+import type { Profile } from '../core/evidence.ts'
 import type { ChatRequest } from '../core/request.ts'
 import { code } from './code.ts'
 import { keywords } from './keywords.ts'
@@ -6,13 +7,34 @@ import { promptLength } from './prompt-length.ts'
 import type { Facts } from './signal.ts'
 import { taskType } from './task-type.ts'
 
-/** Reads every signal of the house. */
+/** Every signal of the house, each read when it is asked for: not every strategy needs all of them. */
 export function readFacts(request: ChatRequest): Facts {
   return {
-    promptLength: promptLength.read(request),
-    keywords: keywords.read(request),
-    code: code.read(request),
-    taskType: taskType.read(request),
-    profile: profile.read(request),
+    get promptLength() {
+      return promptLength.read(request)
+    },
+    get keywords() {
+      return keywords.read(request)
+    },
+    get code() {
+      return code.read(request)
+    },
+    get taskType() {
+      return taskType.read(request)
+    },
+    get profile() {
+      return profileOf(request)
+    },
   }
+}
+
+/** Asked for several times in a decision, and the dearest of them. */
+const profiles = new WeakMap<ChatRequest, Profile>()
+
+function profileOf(request: ChatRequest): Profile {
+  const known = profiles.get(request)
+  if (known !== undefined) return known
+  const read = profile.read(request)
+  profiles.set(request, read)
+  return read
 }

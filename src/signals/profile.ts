@@ -2,7 +2,7 @@ import { type Cell, type LengthBand, type Profile, type TaskKind, type TurnKind,
 import { detectLanguage } from '../core/language.ts'
 import { type ChatRequest, inToolLoop, spokenBy } from '../core/request.ts'
 import { look1 } from './look-1-weights.ts'
-import { buckets, hashedFeatures, pairsOf, readPart, shapeOf, wordsOf } from './prompt-words.ts'
+import { buckets, hashedFeatures, hashesOf, pairsOf, readPart, shapeOf, wordsOf } from './prompt-words.ts'
 import type { Signal } from './signal.ts'
 
 /** What only says that the conversation goes on: the task is the one before. */
@@ -25,7 +25,8 @@ export const profile = {
     const part = readPart(text)
     const words = wordsOf(part)
     const shape = shapeOf(part, words, text.length)
-    const features = hashedFeatures(words)
+    const hashes = hashesOf(words)
+    const features = hashedFeatures(hashes)
     const shares = sharesOf(features, shape)
     const { task, certainty } = taskOf(request, shares, words.length)
     const cell: Cell = {
@@ -34,7 +35,7 @@ export const profile = {
       language: detectLanguage(text),
       turn: turnOf(request, said),
     }
-    const familiarity = familiarityOf(words)
+    const familiarity = familiarityOf(hashes)
     const difficulty = difficultyOf({ task, shape, features, familiarity })
     const sketch = [...shape, ...shares, Number(cell.language === 'en')].map((value) => Math.round(value * 1000) / 1000)
     return { cell, certainty, difficulty, familiarity, sketch }
@@ -104,8 +105,8 @@ const strange = 0.35
 const familiar = 0.75
 
 /** Share of the pairs of words that were seen when the difficulty was fitted, stretched to 0..1. */
-function familiarityOf(words: readonly string[]): number {
-  const pairs = pairsOf(words)
+function familiarityOf(hashes: readonly number[]): number {
+  const pairs = pairsOf(hashes)
   if (pairs.length < 4) return 0
   const known = pairs.reduce((sum, bit) => sum + Number(wasSeen(bit)), 0)
   return Math.min(1, Math.max(0, (known / pairs.length - strange) / (familiar - strange)))

@@ -21,33 +21,44 @@ export function wordsOf(text: string): readonly string[] {
   return (found ?? []).map((word) => (/^\p{N}/u.test(word) ? '#' : word))
 }
 
-/** FNV-1a, 32 bits. */
-export function hash(text: string): number {
-  let value = 0x81_1c_9d_c5
-  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01_00_01_93)
-  return value >>> 0
+/** FNV-1a, 32 bits, of each word. */
+export function hashesOf(words: readonly string[]): readonly number[] {
+  return words.map((word) => {
+    let value = 0x81_1c_9d_c5
+    for (let i = 0; i < word.length; i++) value = Math.imul(value ^ word.charCodeAt(i), 0x01_00_01_93)
+    return value >>> 0
+  })
+}
+
+/** Of two words in their order. */
+function pair(first: number, second: number): number {
+  return (Math.imul(first ^ 0x9e_37_79_b9, 0x85_eb_ca_6b) ^ Math.imul(second, 0xc2_b2_ae_35)) >>> 0
 }
 
 /** Bits that remember which pairs of words were seen. */
 export const seenBits = 262_144
 
 /** The bits of a text's pairs of words. */
-export function pairsOf(words: readonly string[]): readonly number[] {
-  return words.slice(1).map((word, index) => hash(`${words[index]} ${word}`) % seenBits)
+export function pairsOf(hashes: readonly number[]): readonly number[] {
+  return hashes.slice(1).map((value, index) => pair(hashes[index] ?? 0, value) % seenBits)
 }
 
 /** Words at the edges of a request say what is to be done: they count once more in their place. */
 const edge = 4
+const firstMark = 0x51_ed_27_0b
+const lastMark = 0x2f_6b_5f_0d
 
 /** The buckets of a text's words, pairs of words and first and last words; each once. */
-export function hashedFeatures(words: readonly string[]): readonly number[] {
+export function hashedFeatures(hashes: readonly number[]): readonly number[] {
   const found = new Set<number>()
-  words.forEach((word, index) => {
-    found.add(hash(word) % buckets)
-    if (index > 0) found.add(hash(`${words[index - 1]} ${word}`) % buckets)
-    if (index < edge) found.add(hash(`^${word}`) % buckets)
-    if (index >= words.length - edge) found.add(hash(`${word}$`) % buckets)
-  })
+  const last = hashes.length - edge
+  for (let index = 0; index < hashes.length; index++) {
+    const value = hashes[index] ?? 0
+    found.add(value % buckets)
+    if (index > 0) found.add(pair(hashes[index - 1] ?? 0, value) % buckets)
+    if (index < edge) found.add(pair(firstMark, value) % buckets)
+    if (index >= last) found.add(pair(lastMark, value) % buckets)
+  }
   return [...found]
 }
 
