@@ -10,7 +10,9 @@ import type { Steering } from '../../src/router/steering.ts'
 import { readFacts } from '../../src/signals/index.ts'
 
 /** `npm run bench:router:time`: what a whole decision costs, facts included, for prompts of several sizes. */
-const { values: options } = parseArgs({ options: { rounds: { type: 'string', default: '3000' }, json: { type: 'boolean', default: false } } })
+const { values: options } = parseArgs({
+  options: { rounds: { type: 'string', default: '3000' }, json: { type: 'boolean', default: false } },
+})
 const rounds = Number(options.rounds)
 
 const card = (name: string, backend: ModelCard['backend'], dollars: number): ModelCard => ({
@@ -25,7 +27,13 @@ const card = (name: string, backend: ModelCard['backend'], dollars: number): Mod
       ? free
       : {
           known: true,
-          rates: { input: dollars, output: dollars * 5, cacheRead: dollars / 10, cacheWrite: dollars, cacheWriteHour: dollars },
+          rates: {
+            input: dollars,
+            output: dollars * 5,
+            cacheRead: dollars / 10,
+            cacheWrite: dollars,
+            cacheWriteHour: dollars,
+          },
           version: 'bench',
           source: 'bench',
         },
@@ -36,11 +44,17 @@ const card = (name: string, backend: ModelCard['backend'], dollars: number): Mod
   capabilitiesFixed: false,
   dialects: [],
 })
-const models = [card('tiny-1b', 'local', 0), card('small-8b', 'local', 0), card('mid', 'cloud', 1), card('strong', 'cloud', 3)]
+const models = [
+  card('tiny-1b', 'local', 0),
+  card('small-8b', 'local', 0),
+  card('mid', 'cloud', 1),
+  card('strong', 'cloud', 3),
+]
 
 const words =
   'Please explain how the delivery of 14 parcels to the warehouse in Hamburg was planned, and write a function that sorts the list by price; the report says that costs rose by 12 percent, while customers complained about delays. '
-const promptOf = (bytes: number, index: number): string => `${index} ${words.repeat(Math.ceil(bytes / words.length))}`.slice(0, bytes)
+const promptOf = (bytes: number, index: number): string =>
+  `${index} ${words.repeat(Math.ceil(bytes / words.length))}`.slice(0, bytes)
 
 /** A store that has seen something: corrections and calibrations are at work. */
 const labels = models.slice(0, 2).flatMap((model) =>
@@ -86,7 +100,13 @@ const steering: Steering = {
       dollars: dollarsOf(cost),
       tokens: 300,
     })
-    return policy.bound({ caller: '', wish: request.routing, candidate: option(candidate), strong: option(strong), judged: true })
+    return policy.bound({
+      caller: '',
+      wish: request.routing,
+      candidate: option(candidate),
+      strong: option(strong),
+      judged: true,
+    })
   },
   ban: ({ cost }, request) => policy.ban('', request.routing, dollarsOf(cost)),
   stay: () => undefined,

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import type { Contender, Pair } from './contender.ts'
 import { foreignContender } from './contenders/foreign.ts'
 import { contenders as ours } from './contenders/index.ts'
+import { useWeights } from './contenders/looks.ts'
 import { readOutcomes } from './outcomes.ts'
 import { pairsOf } from './pairs.ts'
 import { plotOf } from './plot.ts'
@@ -20,11 +21,14 @@ const { values: options } = parseArgs({
     router: { type: 'string', multiple: true, default: [] },
     labels: { type: 'string', multiple: true, default: ['shipped', 'all'] },
     versus: { type: 'string', multiple: true, default: ['both looks:look 2', 'both looks:look 1'] },
+    weights: { type: 'string' },
+    half: { type: 'boolean', default: false },
     resamples: { type: 'string', default: '200' },
     json: { type: 'string' },
     plots: { type: 'string' },
   },
 })
+if (options.weights !== undefined) await useWeights(options.weights)
 const resamples = Number(options.resamples)
 const modes = options.labels.map((text): Labels => (text === 'shipped' || text === 'all' ? text : Number(text)))
 const contenders = [...ours, ...(await Promise.all(options.router.map(foreignContender)))].filter(
@@ -44,7 +48,9 @@ interface Trial {
 
 const verdicts: Verdict[] = []
 const differences: { readonly source: string; readonly small: string; readonly text: string }[] = []
-for (const [source, outcomes] of readOutcomes(options.data)) {
+for (const [source, every] of readOutcomes(options.data)) {
+  // What `train.ts --half` did not see.
+  const outcomes = every.filter((_, index) => !options.half || index % 2 === 1)
   if (options.source !== undefined && !options.source.includes(source)) continue
   const named = (options.pair ?? []).map((text) => text.split(':'))
   const pairs =

@@ -3,7 +3,7 @@ import type { TaskKind } from '../core/evidence.ts'
 /** How hard a kind of task is, in logits on the scale of abilities. Where each comes from: docs/data-card.md. */
 export const taskHardness: Readonly<Record<TaskKind, number>> = {
   // Fitted by scripts/look-1/fit-abilities.ts.
-  fact: -0.78,
+  fact: -0.45,
   choice: 0.99,
   arithmetic: -0.47,
   mathematics: 1.71,

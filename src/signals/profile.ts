@@ -1,7 +1,7 @@
 import { type Cell, type LengthBand, type Profile, type TaskKind, type TurnKind, taskKinds } from '../core/evidence.ts'
 import { detectLanguage } from '../core/language.ts'
 import { type ChatRequest, inToolLoop, spokenBy } from '../core/request.ts'
-import { look1 } from './look-1-weights.ts'
+import { type Look1, look1 } from './look-1-weights.ts'
 import { buckets, hashedFeatures, hashesOf, pairsOf, readPart, shapeOf, wordsOf } from './prompt-words.ts'
 import type { Signal } from './signal.ts'
 
@@ -17,30 +17,36 @@ const longestGoOn = 40
 export const mostDifficulty = 1
 
 /** What look 1 knows of a request. Only what users say counts: no system prompt, no tool's output. */
-export const profile = {
-  name: 'profile',
-  read(request) {
-    const said = spokenBy(request)
-    const text = scored(said)
-    const part = readPart(text)
-    const words = wordsOf(part)
-    const shape = shapeOf(part, words, text.length)
-    const hashes = hashesOf(words)
-    const features = hashedFeatures(hashes)
-    const shares = sharesOf(features, shape)
-    const { task, certainty } = taskOf(request, shares, words.length)
-    const cell: Cell = {
-      task,
-      length: bandOf(text.length),
-      language: detectLanguage(text),
-      turn: turnOf(request, said),
-    }
-    const familiarity = familiarityOf(hashes)
-    const difficulty = difficultyOf({ task, shape, features, familiarity })
-    const sketch = [...shape, ...shares, Number(cell.language === 'en')].map((value) => Math.round(value * 1000) / 1000)
-    return { cell, certainty, difficulty, familiarity, sketch }
-  },
-} satisfies Signal<Profile>
+export function profileWith(look1: Look1): Signal<Profile> {
+  return {
+    name: 'profile',
+    read(request) {
+      const said = spokenBy(request)
+      const text = scored(said)
+      const part = readPart(text)
+      const words = wordsOf(part)
+      const shape = shapeOf(part, words, text.length)
+      const hashes = hashesOf(words)
+      const features = hashedFeatures(hashes)
+      const shares = sharesOf(features, shape, look1)
+      const { task, certainty } = taskOf(request, shares, words.length)
+      const cell: Cell = {
+        task,
+        length: bandOf(text.length),
+        language: detectLanguage(text),
+        turn: turnOf(request, said),
+      }
+      const familiarity = familiarityOf(hashes, look1)
+      const difficulty = difficultyOf({ task, shape, features, familiarity }, look1)
+      const sketch = [...shape, ...shares, Number(cell.language === 'en')].map(
+        (value) => Math.round(value * 1000) / 1000,
+      )
+      return { cell, certainty, difficulty, familiarity, sketch }
+    },
+  }
+}
+
+export const profile = profileWith(look1)
 
 /** The last thing that the user said and that says something. */
 function scored(said: readonly string[]): string {
@@ -85,8 +91,11 @@ function taskOf(request: ChatRequest, shares: readonly number[], words: number):
 }
 
 /** Shares of the kinds, by a softmax over hashed words and the shape of the text. */
-function sharesOf(features: readonly number[], shape: readonly number[]): readonly number[] {
-  const { kinds, kindBias, kindShape, kindScale } = look1
+function sharesOf(
+  features: readonly number[],
+  shape: readonly number[],
+  { kinds, kindBias, kindShape, kindScale }: Look1,
+): readonly number[] {
   const scale = kindScale / Math.sqrt(Math.max(1, features.length))
   const scores = kindBias.map((bias, kind) => {
     const weights = kindShape[kind] ?? []
@@ -105,15 +114,15 @@ const strange = 0.35
 const familiar = 0.75
 
 /** Share of the pairs of words that were seen when the difficulty was fitted, stretched to 0..1. */
-function familiarityOf(hashes: readonly number[]): number {
+function familiarityOf(hashes: readonly number[], { seen }: Look1): number {
   const pairs = pairsOf(hashes)
   if (pairs.length < 4) return 0
-  const known = pairs.reduce((sum, bit) => sum + Number(wasSeen(bit)), 0)
+  const known = pairs.reduce((sum, bit) => sum + Number(wasSeen(seen, bit)), 0)
   return Math.min(1, Math.max(0, (known / pairs.length - strange) / (familiar - strange)))
 }
 
-function wasSeen(bit: number): boolean {
-  return (((look1.seen[bit >> 3] ?? 0) >> (bit & 7)) & 1) === 1
+function wasSeen(seen: Uint8Array, bit: number): boolean {
+  return (((seen[bit >> 3] ?? 0) >> (bit & 7)) & 1) === 1
 }
 
 interface Weighed {
@@ -124,7 +133,7 @@ interface Weighed {
 }
 
 /** Linear in the shape, with slopes of the kind, and in the words as far as they are familiar; clipped. */
-function difficultyOf({ task, shape, features, familiarity }: Weighed): number {
+function difficultyOf({ task, shape, features, familiarity }: Weighed, look1: Look1): number {
   const slopes = look1.shapeSlopes[task] ?? look1.shapeSlopes.other ?? []
   const means = look1.shapeMeans[task] ?? look1.shapeMeans.other ?? []
   const byShape = shape.reduce((sum, value, index) => sum + (value - (means[index] ?? 0)) * (slopes[index] ?? 0), 0)

@@ -1,20 +1,31 @@
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { Check, Label, Profile } from '../../../src/core/evidence.ts'
 import type { ModelCard } from '../../../src/core/model.ts'
 import { free } from '../../../src/core/price.ts'
 import { Evidence } from '../../../src/evidence/evidence.ts'
-import { profile as profileSignal } from '../../../src/signals/profile.ts'
+import { type Look1Data, unpack } from '../../../src/signals/look-1-weights.ts'
+import { profile as profileSignal, profileWith } from '../../../src/signals/profile.ts'
 import type { Asked, Contender, Known, Pair } from '../contender.ts'
 import { toRequest } from '../request.ts'
 
 /** The product's own router, with nothing but what an operator would have: the prompt, the reply, its labels. */
 
 const profiles = new Map<string, Profile>()
+let signal = profileSignal
+
+/** Judges with weights that were fitted on other data than those that ship. */
+export async function useWeights(file: string): Promise<void> {
+  const { look1Data }: { look1Data: Look1Data } = await import(pathToFileURL(resolve(file)).href)
+  signal = profileWith(unpack(look1Data))
+  profiles.clear()
+}
 
 function profileOf(asked: Asked): Profile {
   const key = `${asked.source}/${asked.id}`
   const known = profiles.get(key)
   if (known !== undefined) return known
-  const profile = profileSignal.read(toRequest(asked))
+  const profile = signal.read(toRequest(asked))
   profiles.set(key, profile)
   return profile
 }
