@@ -76,7 +76,8 @@ export function labelled(
     // The others count as held out: they are not fitted on either.
     return count > mostOfKind ? { ...item, held: true } : item
   })
-  return [...bounded, ...fromTemplates(), ...fromCues()]
+  const texts = outcomes.flatMap(([, all]) => all.map(({ prompt }) => prompt.replaceAll(/\s+/g, ' ').slice(0, 400)))
+  return [...bounded, ...fromTemplates(), ...fromCues(), ...onTexts(texts)]
 }
 
 /** A phrase, and the phrase before a passage, whose words then mean nothing. */
@@ -91,6 +92,31 @@ function fromCues(): readonly Labelled[] {
       )
     }),
   )
+}
+
+/** Kinds of task that are about a text, whatever that text is about. */
+const aboutTexts: ReadonlySet<string> = new Set(['extract', 'classify', 'summarize', 'translate', 'rewrite'])
+const textsOfPhrase = 6
+
+/** Phrases before and behind texts of other kinds: what a text is about says nothing of what is to be done with it. */
+function onTexts(texts: readonly string[]): readonly Labelled[] {
+  const random = seeded(17)
+  const english = languages.en?.templates ?? {}
+  return Object.entries(cues).flatMap(([kind, phrases]) => {
+    if (!aboutTexts.has(kind)) return []
+    const forms = (english[kind as TaskKind] ?? [])
+      .filter((form, index) => form.includes('{x}') && index % 5 !== 4)
+      .flatMap((form) => Array.from({ length: 4 }, () => form))
+    return [...phrases.map((phrase) => `${phrase}: {x}`), ...forms].flatMap((form) =>
+      Array.from({ length: textsOfPhrase }, (): Labelled => {
+        const text = texts[Math.floor(random() * texts.length)] ?? ''
+        const from = Math.floor(random() * Math.max(1, text.length - 120))
+        const passage = text.slice(from, from + 80 + Math.floor(random() * 240))
+        const prompt = form.replaceAll('{x}', () => passage).replaceAll('{t}', 'it')
+        return { prompt, group: 'texts', kind: kind as TaskKind, failed: undefined, held: random() < 0.1 }
+      }),
+    )
+  })
 }
 
 /** Every fifth template of a language is held out with all that is made of it. */

@@ -94,7 +94,7 @@ function fitKinds(all: readonly Example[]) {
   const counts = taskKinds.map((_, kind) => train.filter((example) => example.kind === kind).length)
   const average = train.length / counts.filter((count) => count > 0).length
   const weightOf = (kind: number) => Math.min(5, Math.sqrt(average / Math.max(1, counts[kind] ?? 1)))
-  const pull = 1e-4
+  const pull = 1e-3
   const rate = 0.5
 
   const shares = ({ features, shape }: Example): readonly number[] => {
