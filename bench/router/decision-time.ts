@@ -4,6 +4,7 @@ import type { ModelCard } from '../../src/core/model.ts'
 import { free } from '../../src/core/price.ts'
 import type { ChatRequest } from '../../src/core/request.ts'
 import { Evidence } from '../../src/evidence/evidence.ts'
+import { hopeOf } from '../../src/gateway/steer.ts'
 import { Policy } from '../../src/policy/policy.ts'
 import { decide } from '../../src/router/decide.ts'
 import type { Steering } from '../../src/router/steering.ts'
@@ -92,7 +93,7 @@ const dollarsOf = (cost: number | undefined) => (cost === undefined ? undefined 
 const steering: Steering = {
   chance: (model, profile) => evidence.chance(model, profile),
   judges: ({ backend }) => backend === 'local',
-  threshold: ({ request, candidate, strong }) => {
+  threshold: ({ request, profile, candidate, strong }) => {
     const option = ({ model, cost, chance }: typeof candidate) => ({
       name: model.name,
       backend: model.backend,
@@ -103,7 +104,7 @@ const steering: Steering = {
     return policy.bound({
       caller: '',
       wish: request.routing,
-      candidate: option(candidate),
+      candidate: { ...option(candidate), hope: hopeOf(evidence, candidate.model, profile) },
       strong: option(strong),
       judged: true,
     })

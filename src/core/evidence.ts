@@ -40,6 +40,8 @@ export interface Profile {
   readonly cell: Cell
   /** How sure the recogniser is of the kind of task, 0 to 1. */
   readonly certainty: number
+  /** Kinds of task that stretches of the text look like: what is added to a request does not hide what it was. */
+  readonly parts: readonly TaskKind[]
   /**
    * How much harder than usual for its kind of task, in logits: positive is harder. Clipped; 0 where the prompt is
    * unlike everything that the correction was fitted on.

@@ -30,6 +30,7 @@ const fact: Cell = { task: 'fact', length: 'short', language: 'en', turn: 'first
 const profile = (cell: Partial<Cell> = {}, more: Partial<Profile> = {}): Profile => ({
   cell: { ...fact, ...cell },
   certainty: 1,
+  parts: [],
   difficulty: 0,
   familiarity: 1,
   sketch: [],

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { checkReply } from '../check/check.ts'
 import type { Attempt } from '../core/decision.ts'
-import type { Label } from '../core/evidence.ts'
+import type { Label, Profile } from '../core/evidence.ts'
 import type { ModelCard } from '../core/model.ts'
 import { costOf, toDollars } from '../core/price.ts'
 import { type ChatRequest, estimatePromptTokens, textOf } from '../core/request.ts'
@@ -41,6 +41,8 @@ export interface Steer {
 
 /** A reply is not expected to be longer than this where nobody says; what it may cost at most is reserved. */
 const longestReserved = 4096
+/** As far as look 1's word on a single request goes, in logits. */
+const mostDifficulty = 1
 
 /** Evidence and policy, as router, relay and ledger see them. */
 export function createSteer(options: SteerOptions): Steer {
@@ -59,11 +61,11 @@ export function createSteer(options: SteerOptions): Steer {
   const steering: Steering = {
     chance: (model, profile) => evidence.chance(model, profile),
     judges,
-    threshold: ({ request, candidate, strong }) =>
+    threshold: ({ request, profile, candidate, strong }) =>
       policy.bound({
         caller: request.caller ?? '',
         wish: request.routing,
-        candidate: optionOf(candidate, request),
+        candidate: { ...optionOf(candidate, request), hope: hopeOf(evidence, candidate.model, profile) },
         strong: optionOf(strong, request),
         judged: judges(candidate.model),
       }),
@@ -141,6 +143,15 @@ export function createSteer(options: SteerOptions): Steer {
   }
 
   return { steering, lookTwo, spending, follow }
+}
+
+/** The best chance that any stretch of the request would give the model, were it as easy as such requests can be. */
+export function hopeOf(evidence: Evidence, model: ModelCard, profile: Profile): number {
+  const difficulty = -mostDifficulty
+  const chances = profile.parts.map(
+    (task) => evidence.chance(model, { ...profile, cell: { ...profile.cell, task }, difficulty }).p,
+  )
+  return Math.max(evidence.chance(model, profile).p, ...chances)
 }
 
 /** The threshold is chosen from what look 2 thought of the local replies, shipped or not. */

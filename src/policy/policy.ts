@@ -36,6 +36,8 @@ export interface Option {
   readonly name: string
   readonly backend: 'local' | 'cloud'
   readonly chance: Chance
+  /** The best chance that any part of the request gives; the chance itself where it is absent. */
+  readonly hope?: number
   /** Dollars; undefined where the price is unknown. */
   readonly dollars: number | undefined
   /** Tokens of a usual reply. */
@@ -116,9 +118,11 @@ export class Policy {
         rule: 'latency',
         words: slow.words,
       }
+    // Words added to a request raise what look 1 thinks of it; a look at the reply costs nothing, so the doubt is its.
+    const hope = candidate.hope ?? candidate.chance.p
     const hopeful =
-      candidate.chance.p >= Math.min(leastChance, strong.chance.p - base.allowance) &&
-      strong.chance.p - candidate.chance.p <= base.allowance + lookTwoFinds
+      hope >= Math.min(leastChance, strong.chance.p - base.allowance) &&
+      strong.chance.p - hope <= base.allowance + lookTwoFinds
     return { ...base, tryFirst: near || (judged && hopeful), mayEscalate: true }
   }
 

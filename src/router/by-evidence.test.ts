@@ -26,6 +26,7 @@ const request: ChatRequest = {
 const profile: Profile = {
   cell: { task: 'fact', length: 'short', language: 'en', turn: 'first' },
   certainty: 0.9,
+  parts: [],
   difficulty: 0,
   familiarity: 1,
   sketch: [],

@@ -194,6 +194,7 @@ function run({ tenths, down = [], models = all, model = 'auto', text = 'x', poli
     profile: {
       cell: { task: 'other', length: 'short', language: 'en', turn: 'first' },
       certainty: 1,
+      parts: [],
       difficulty: 0,
       familiarity: 0,
       sketch: [],

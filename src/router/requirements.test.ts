@@ -47,6 +47,7 @@ const facts: Facts = {
   profile: {
     cell: { task: 'other', length: 'short', language: 'en', turn: 'first' },
     certainty: 1,
+    parts: [],
     difficulty: 0,
     familiarity: 0,
     sketch: [],

@@ -41,7 +41,8 @@ export function profileWith(look1: Look1): Signal<Profile> {
       const sketch = [...shape, ...shares, Number(cell.language === 'en')].map(
         (value) => Math.round(value * 1000) / 1000,
       )
-      return { cell, certainty, difficulty, familiarity, sketch }
+      const parts = cell.task === 'tools' ? [] : partsOf(words, look1)
+      return { cell, certainty, parts, difficulty, familiarity, sketch }
     },
   }
 }
@@ -84,10 +85,33 @@ const leastCertainty = 0.3
 
 function taskOf(request: ChatRequest, shares: readonly number[], words: number): Recognised {
   if ((request.tools ?? []).length > 0) return { task: 'tools', certainty: 1 }
-  if (words === 0) return { task: 'other', certainty: 1 }
+  return words === 0 ? { task: 'other', certainty: 1 } : kindIn(shares)
+}
+
+function kindIn(shares: readonly number[]): Recognised {
   const best = shares.reduce((winner, share, kind) => (share > (shares[winner] ?? 0) ? kind : winner), 0)
   const certainty = shares[best] ?? 0
   return certainty < leastCertainty ? { task: 'other', certainty } : { task: taskKinds[best] ?? 'other', certainty }
+}
+
+/** A look through a window of so many words, moved by half of it. */
+const windowWords = 8
+const mostWindows = 16
+
+/** The kinds of task that stretches of a text look like by themselves; none of a text that is no longer than one. */
+function partsOf(words: readonly string[], look1: Look1): readonly TaskKind[] {
+  if (words.length <= windowWords) return []
+  const step = windowWords / 2
+  const starts = Array.from({ length: Math.ceil((words.length - step) / step) }, (_, index) => index * step)
+  // Both ends of a long text: its middle is what is added to hide behind.
+  const read =
+    starts.length <= mostWindows ? starts : [...starts.slice(0, mostWindows / 2), ...starts.slice(-mostWindows / 2)]
+  const kinds = read.map((start) => {
+    const seen = words.slice(start, start + windowWords)
+    const joined = seen.join(' ')
+    return kindIn(sharesOf(hashedFeatures(hashesOf(seen)), shapeOf(joined, seen, joined.length), look1)).task
+  })
+  return [...new Set(kinds)]
 }
 
 /** Shares of the kinds, by a softmax over hashed words and the shape of the text. */
