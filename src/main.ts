@@ -113,15 +113,6 @@ export async function openHouse(
     ttlSeconds: config.cache.ttl_seconds,
     maxBytes: config.cache.max_bytes,
   })
-  metrics.watch({
-    ledgerPendingRows: () => ledger.pendingRows,
-    ledgerDroppedRows: () => ledger.droppedRows,
-    cacheBytes: () => cache.bytes,
-    inFlight: () => account.openRequests,
-    modelsAvailable: () =>
-      config.models.map((model) => ({ model: model.name, available: availability.of(model).available })),
-  })
-
   const { router } = config
   const opened = await openSteer({
     config: router,
@@ -135,6 +126,16 @@ export async function openHouse(
     providers,
     availability,
     say,
+  })
+  metrics.watch({
+    ledgerPendingRows: () => ledger.pendingRows,
+    ledgerDroppedRows: () => ledger.droppedRows,
+    cacheBytes: () => cache.bytes,
+    inFlight: () => account.openRequests,
+    alarms: () => opened.policy.alarm.active,
+    budgetLeft: () => opened.policy.budgetOf('')?.left ?? -1,
+    modelsAvailable: () =>
+      config.models.map((model) => ({ model: model.name, available: availability.of(model).available })),
   })
   const rooms: Rooms = {
     models: config.models,

@@ -10,6 +10,9 @@ export interface Gauges {
   readonly ledgerDroppedRows: () => number
   readonly cacheBytes: () => number
   readonly inFlight: () => number
+  readonly alarms: () => number
+  /** Dollars; -1 where there is no budget. */
+  readonly budgetLeft: () => number
   readonly modelsAvailable: () => readonly { readonly model: string; readonly available: boolean }[]
 }
 
@@ -66,6 +69,19 @@ export function createMetrics() {
     labelNames: ['model', 'code'],
     registers,
   })
+  const escalations = new Counter({
+    name: 'api_gateway_escalations_total',
+    help: 'Replies that were judged too weak and passed on to a stronger model, by the model that wrote them.',
+    labelNames: ['model'],
+    registers,
+  })
+  const checks = new Histogram({
+    name: 'api_gateway_check_score',
+    help: 'Chance to be good enough that look 2 gave replies, by model and what became of them.',
+    labelNames: ['model', 'verdict'],
+    buckets: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1],
+    registers,
+  })
   const saved = new Gauge({
     name: 'api_gateway_savings_dollars',
     help: 'Dollars that the baseline model would have cost, less what was spent, since the start of the process.',
@@ -96,6 +112,9 @@ export function createMetrics() {
       if (receipt.firstContentMs !== undefined) firstContent.observe({ model, backend }, receipt.firstContentMs / 1000)
       for (const attempt of receipt.attempts) {
         const labels = { model: attempt.model }
+        if (attempt.outcome === 'escalated') escalations.inc(labels)
+        const { judgement } = attempt
+        if (judgement !== undefined) checks.observe({ ...labels, verdict: judgement.verdict }, judgement.p)
         if (attempt.outcome === 'failed') fallbacks.inc({ ...labels, code: attempt.error ?? 'internal' })
         if (attempt.cost === undefined) unpriced.inc(labels)
         else cost.inc(labels, toDollars(attempt.cost))
@@ -120,6 +139,16 @@ export function createMetrics() {
       )
       gauge('api_gateway_cache_bytes', 'Memory that cached replies take.', gauges.cacheBytes)
       gauge('api_gateway_in_flight_requests', 'Requests that are being answered.', gauges.inFlight)
+      gauge(
+        'api_gateway_callers_with_unusual_routing',
+        'Callers whose share of strong calls jumped against their own past.',
+        gauges.alarms,
+      )
+      gauge(
+        'api_gateway_budget_left_dollars',
+        'Dollars left of router.budget in its period; -1 where there is none.',
+        gauges.budgetLeft,
+      )
       const available = new Gauge({
         name: 'api_gateway_model_available',
         help: '1 while the model can answer.',

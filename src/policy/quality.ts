@@ -29,7 +29,7 @@ const settled = 16
 /** Of the way to a new threshold, so much at once. */
 const step = 0.5
 /** How sure the measured loss must be before it loosens the threshold: one standard error. */
-const caution = 1
+const caution = 1.5
 
 /**
  * Chooses how much worse than the strong model's a local reply's chance may be, so that the quality over many requests
@@ -46,7 +46,7 @@ export class QualityPacer {
   #since = 0
   #allowance: number | undefined
 
-  constructor({ target, remembered = 1000, audited = 400 }: QualityPacerOptions) {
+  constructor({ target, remembered = 1000, audited = 200 }: QualityPacerOptions) {
     this.#target = target
     this.#remembered = remembered
     this.#audited = audited

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import type { Label } from '../../src/core/evidence.ts'
 import type { Receipt } from '../../src/core/receipt.ts'
 import { ledgerDrivers } from '../../src/stores/index.ts'
 import type { LedgerStore } from '../../src/stores/store.ts'
@@ -37,6 +38,133 @@ for (const { name, open } of ledgerDrivers) {
         assert.deepEqual(await store.find('bare'), bare)
         assert.equal(await store.find('none'), undefined)
       }))
+
+    test('what the router knew and thought comes back, and who asked', () =>
+      withStore(async (store) => {
+        const profile = {
+          cell: { task: 'fact', length: 'short', language: 'en', turn: 'first' },
+          certainty: 0.9,
+          parts: ['chat'],
+          difficulty: -0.25,
+          familiarity: 0.5,
+          sketch: [0.1, 1],
+        } as const
+        const chance = {
+          p: 0.5,
+          low: 0.4,
+          high: 0.6,
+          n: 12,
+          level: 'task',
+          model: 'a',
+          estimatedCost: undefined,
+        } as const
+        const judgement = {
+          check: { findings: [], partial: true, confidence: { mean: -0.1, lowestWindow: -1, lowest: -2, tokens: 9 } },
+          p: 0.3,
+          threshold: 0.8,
+          verdict: 'escalated',
+          reason: 'weak',
+        } as const
+        const full: Receipt = receipt({
+          id: 'full',
+          caller: 'digest',
+          assessment: { profile, chances: [chance], rule: 'quality', strong: 'b', allowance: 0.1 },
+          attempts: [attempt({ outcome: 'escalated', judgement })],
+        })
+        await store.write([full])
+        assert.deepEqual(await store.find('full'), full)
+      }))
+
+    test('what was spent since a time, by caller', () =>
+      withStore(async (store) => {
+        await store.write([
+          receipt({ id: 'a', caller: 'x', cost: 5, startedAt: 100 }),
+          receipt({ id: 'b', caller: 'x', cost: 7, startedAt: 200 }),
+          receipt({ id: 'c', cost: 11, startedAt: 200 }),
+          receipt({ id: 'd', caller: 'y', cost: undefined, startedAt: 200 }),
+        ])
+        const spent = await store.spent(150)
+        assert.deepEqual([spent.get('x'), spent.get('y'), spent.get('')], [7, 0, 18])
+      }))
+
+    test('what the gateway asks by itself costs, and is nobody’s request', () =>
+      withStore(async (store) => {
+        await store.write([receipt({ id: 'a', cost: 5 }), receipt({ id: 'b', dialect: 'judge', cost: 7 })])
+        const groups = (await store.stats(0)).groups
+        assert.deepEqual([groups[0]?.requests, groups[0]?.cost], [1, 12])
+      }))
+
+    describe('labels', () => {
+      const label = (id: string, more: Partial<Label> = {}): Label => ({
+        id,
+        at: 1000,
+        model: 'a',
+        source: 'feedback',
+        good: 1,
+        weight: 0.5,
+        requestId: 'r',
+        client: 'me',
+        cell: { task: 'code', length: 'long', language: 'de', turn: 'tool' },
+        difficulty: 0.5,
+        sketch: [1, 2],
+        strong: { model: 'b', good: 0 },
+        ...more,
+      })
+      const idsOf = async ({ labels }: LedgerStore) => (await labels.all()).map(({ id }) => id)
+
+      test('come back as they were, in their order; the same one replaces itself', () =>
+        withStore(async ({ labels }) => {
+          await labels.add([label('1'), label('2')], 100)
+          await labels.add([label('1', { good: 0 })], 100)
+          assert.deepEqual(await labels.all(), [label('2'), label('1', { good: 0 })])
+        }))
+
+      test('the newest of each model are kept', () =>
+        withStore(async (store) => {
+          await store.labels.add([label('1'), label('2'), label('3'), label('other', { model: 'b' })], 2)
+          assert.deepEqual(await idsOf(store), ['2', '3', 'other'])
+        }))
+
+      test('are counted by caller and time', () =>
+        withStore(async ({ labels }) => {
+          await labels.add([label('1', { at: 10 }), label('2', { at: 20 }), label('3', { client: 'you' })], 100)
+          assert.deepEqual(
+            [await labels.given('me', 15), await labels.given('you', 0), await labels.given('', 0)],
+            [1, 1, 0],
+          )
+        }))
+
+      test('can be gone back from, and forward again; every change shows', () =>
+        withStore(async (store) => {
+          const { labels } = store
+          const seen = new Set<number>()
+          const changed = async () => {
+            const now = await labels.changes()
+            assert.ok(!seen.has(now), String(now))
+            seen.add(now)
+          }
+          await changed()
+          await labels.add([label('1')], 100)
+          await changed()
+          const first = await labels.saveVersion('one')
+          await labels.add([label('2'), label('3')], 100)
+          await changed()
+          const second = await labels.saveVersion('three')
+          assert.equal(await labels.rollBack(first.number), true)
+          assert.deepEqual(await idsOf(store), ['1'])
+          await changed()
+          await labels.rollBack(second.number)
+          assert.deepEqual(await idsOf(store), ['1', '2', '3'])
+          assert.equal(await labels.rollBack(99), false)
+          assert.deepEqual(
+            (await labels.versions()).map(({ number, note, labels: count }) => [number, note, count]),
+            [
+              [1, 'one', 1],
+              [2, 'three', 3],
+            ],
+          )
+        }))
+    })
 
     test('the row of a request that is closed replaces the one that was opened', () =>
       withStore(async (store) => {
