@@ -58,7 +58,7 @@ function isFatal({ findings }: Check): boolean {
   return findings.some(({ weight }) => weight === 'fatal')
 }
 
-/** In the order of `featureNames`. Without probabilities a reply counts as one of the usual kind. */
+/** In the order of `defaultWeights`. Without probabilities a reply counts as one of the usual kind. */
 export function featuresOf({ confidence, findings, selfCheck }: Check, prior: number): readonly number[] {
   const doubts = findings.reduce((sum, { name }) => sum + doubtWeights[name], 0)
   const opinion = selfCheck === undefined ? 0 : logit(Math.min(0.98, Math.max(0.02, selfCheck)))

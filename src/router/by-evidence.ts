@@ -67,8 +67,11 @@ function missedReason(
   { absent = [], profile, steering, allowance }: ByEvidence & { readonly allowance: number },
 ): string {
   const best = Math.max(first.chance.p, strong.chance.p)
-  const missed = absent.filter(({ model }) => steering.chance(model, profile).p - best > allowance)
-  return missed.map(({ model, reason }) => `${model.name} is unavailable (${reason})`).join('; ')
+  const chanceOf = (model: ModelCard) => steering.chance(model, profile).p
+  const [missed] = absent
+    .filter(({ model }) => chanceOf(model) - best > allowance)
+    .sort((a, b) => chanceOf(b.model) - chanceOf(a.model))
+  return missed === undefined ? '' : `${missed.model.name} is unavailable (${missed.reason})`
 }
 
 /** One minus the chance that the cheapest local model is good enough; of the cheapest one where none is local. */
