@@ -181,7 +181,9 @@ function run({ seed, target, fixed, budget }: Setting): readonly Week[] {
       if (ships && !away && random() < shadowShare) {
         evidence.learn(label({ source: 'shadow', strong: { model: strongCard.name, good: Number(strongRight) } }))
         if (target !== undefined) {
-          policy.pacerOf(target).audit({ local: Number(right), strong: Number(strongRight), claimed: p, claimedStrong: strong.chance.p })
+          policy
+            .pacerOf(target)
+            .audit({ local: Number(right), strong: Number(strongRight), claimed: p, claimedStrong: strong.chance.p })
         }
       }
     }
@@ -211,8 +213,17 @@ for (const target of options.target.map(Number)) {
   console.log(
     `target ${percent(target)}: missed in ${missed.length} of ${all.length} weeks (${percent(missed.length / all.length)}), worst week ${percent(worst)}, mean ${percent(mean(all.map(({ quality }) => quality)))}; ${percent(calls)} strong calls`,
   )
-  console.log(`  weeks missed: ${[...new Set(missed.map(({ week }) => week))].sort((a, b) => a - b).map((week) => `${week} (${missed.filter((entry) => entry.week === week).length})`).join(', ') || 'none'}`)
-  const line = Array.from({ length: weeks }, (_, index) => percent(mean(all.filter(({ week }) => week === index + 1).map(({ quality }) => quality))))
+  console.log(
+    `  weeks missed: ${
+      [...new Set(missed.map(({ week }) => week))]
+        .sort((a, b) => a - b)
+        .map((week) => `${week} (${missed.filter((entry) => entry.week === week).length})`)
+        .join(', ') || 'none'
+    }`,
+  )
+  const line = Array.from({ length: weeks }, (_, index) =>
+    percent(mean(all.filter(({ week }) => week === index + 1).map(({ quality }) => quality))),
+  )
   console.log(`  mean by week: ${line.join(' ')}`)
   report.push({ target, missed: missed.length, weeks: all.length, worst, calls })
 }

@@ -27,7 +27,8 @@ export interface Anomaly {
  * mean. Says so once, and once more when it is over.
  */
 export class StrongAlarm {
-  readonly #callers = new LRUCache<string, State>({ max: callersRemembered })
+  /** Made when it is needed: its room is taken at once. */
+  #callers: LRUCache<string, State> | undefined
   #active = 0
 
   /** Callers that are above their usual share now. */
@@ -37,8 +38,8 @@ export class StrongAlarm {
 
   /** Takes note of one routed request; the news, where there is any. */
   saw(caller: string, strong: boolean): Anomaly | undefined {
-    const state = this.#callers.get(caller) ?? { seen: 0, usual: 0, sum: 0, raised: false }
-    this.#callers.set(caller, state)
+    const state = this.#known().get(caller) ?? { seen: 0, usual: 0, sum: 0, raised: false }
+    this.#known().set(caller, state)
     const value = Number(strong)
     state.seen++
     if (state.seen <= fewest) {
@@ -59,6 +60,11 @@ export class StrongAlarm {
       return { raised: false, words: `strong calls for ${name} are as usual again` }
     }
     return undefined
+  }
+
+  #known(): LRUCache<string, State> {
+    this.#callers ??= new LRUCache({ max: callersRemembered })
+    return this.#callers
   }
 }
 

@@ -27,7 +27,8 @@ interface Window {
 export class StrongQuota {
   readonly #options: QuotaOptions
   readonly #now: () => number
-  readonly #callers = new LRUCache<string, Window>({ max: callersRemembered })
+  /** Made when it is needed: its room is taken at once. */
+  #callers: LRUCache<string, Window> | undefined
 
   constructor(options: QuotaOptions) {
     this.#options = options
@@ -64,14 +65,19 @@ export class StrongQuota {
 
   #windowOf(caller: string): Window {
     const slot = Math.floor(this.#now() / (windowMs / slots))
-    const window = this.#callers.get(caller) ?? { all: empty(), strong: empty(), slot }
+    const window = this.#known().get(caller) ?? { all: empty(), strong: empty(), slot }
     for (let passed = window.slot + 1; passed <= slot && passed <= window.slot + slots; passed++) {
       window.all[passed % slots] = 0
       window.strong[passed % slots] = 0
     }
     window.slot = slot
-    this.#callers.set(caller, window)
+    this.#known().set(caller, window)
     return window
+  }
+
+  #known(): LRUCache<string, Window> {
+    this.#callers ??= new LRUCache({ max: callersRemembered })
+    return this.#callers
   }
 }
 

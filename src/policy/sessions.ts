@@ -26,7 +26,8 @@ const sessionMs = 3_600_000
 
 /** Which model a conversation is with. Bounded; the ones not heard of for longest are forgotten. */
 export class Sessions {
-  readonly #sessions = new LRUCache<string, Session>({ max: sessionsRemembered, ttl: sessionMs })
+  /** Made when it is needed: its room is taken at once. */
+  #sessions: LRUCache<string, Session> | undefined
   readonly #now: () => number
 
   constructor(now: () => number = Date.now) {
@@ -34,9 +35,9 @@ export class Sessions {
   }
 
   saw(key: string, { model, escalated, tokens }: Turn): void {
-    const before = this.#sessions.get(key)
+    const before = this.#known().get(key)
     const goesOn = before?.escalated === true && before.model === model && before.turns < stickyTurns
-    this.#sessions.set(key, {
+    this.#known().set(key, {
       model,
       escalated: escalated || goesOn,
       at: this.#now(),
@@ -47,10 +48,15 @@ export class Sessions {
 
   /** The model that the conversation was with last, and whether it should stay there whatever this turn looks like. */
   last(key: string): { readonly model: string; readonly sticky: boolean; readonly cachedTokens: number } | undefined {
-    const session = this.#sessions.get(key)
+    const session = this.#known().get(key)
     if (session === undefined) return undefined
     const cachedTokens = this.#now() - session.at < cacheMs ? session.tokens : 0
     return { model: session.model, sticky: session.escalated && session.turns < stickyTurns, cachedTokens }
+  }
+
+  #known(): LRUCache<string, Session> {
+    this.#sessions ??= new LRUCache({ max: sessionsRemembered, ttl: sessionMs })
+    return this.#sessions
   }
 }
 

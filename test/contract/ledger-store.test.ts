@@ -134,6 +134,24 @@ for (const { name, open } of ledgerDrivers) {
           )
         }))
 
+      test('what the gateway judged by itself is nobody’s judgement', () =>
+        withStore(async ({ labels }) => {
+          const own = [label('1', { source: 'calibration', client: '' }), label('2', { source: 'shadow' })]
+          await labels.add([...own, label('3', { source: 'validator' }), label('4', { source: 'regenerated' })], 100)
+          assert.deepEqual([await labels.given('', 0), await labels.given('me', 0)], [0, 2])
+        }))
+
+      test('what is there already counts once, and an older word does not replace a newer one', () =>
+        withStore(async ({ labels }) => {
+          assert.equal(await labels.add([label('1', { at: 5 }), label('2')], 100), 2)
+          const before = await labels.changes()
+          assert.equal(await labels.add([label('1', { at: 5 }), label('1', { at: 4, good: 0 })], 100), 0)
+          assert.equal(await labels.changes(), before)
+          assert.deepEqual(await labels.all(), [label('1', { at: 5 }), label('2')])
+          assert.equal(await labels.add([label('1', { at: 6, good: 0 }), label('3')], 100), 2)
+          assert.equal(await labels.changes(), before + 2)
+        }))
+
       test('can be gone back from, and forward again; every change shows', () =>
         withStore(async (store) => {
           const { labels } = store
@@ -162,6 +180,44 @@ for (const { name, open } of ledgerDrivers) {
               [1, 'one', 1],
               [2, 'three', 3],
             ],
+          )
+        }))
+
+      test('judged again after a version, going back brings the first judgement', () =>
+        withStore(async (store) => {
+          const { labels } = store
+          await labels.add([label('1'), label('2')], 100)
+          const { number } = await labels.saveVersion('before')
+          const again = [label('1', { good: 0 }), label('2')]
+          await labels.add(again, 100)
+          await labels.add([label('1', { good: 0.5 })], 100)
+          const later = await labels.saveVersion('after')
+          await labels.rollBack(number)
+          assert.deepEqual(await labels.all(), [label('1'), label('2')])
+          await labels.rollBack(later.number)
+          assert.deepEqual(await labels.all(), [label('2'), label('1', { good: 0.5 })])
+        }))
+
+      test('a version that was kept after going back holds nothing of what was left behind', () =>
+        withStore(async (store) => {
+          const { labels } = store
+          await labels.add([label('1')], 100)
+          const first = await labels.saveVersion('first')
+          await labels.add([label('poison')], 100)
+          await labels.rollBack(first.number)
+          await labels.add([label('2')], 100)
+          const second = await labels.saveVersion('second')
+          assert.equal(second.labels, 2)
+          await labels.add([label('3')], 100)
+          const before = await labels.changes()
+          await labels.rollBack(second.number)
+          assert.deepEqual(await idsOf(store), ['1', '2'])
+          assert.notEqual(await labels.changes(), before)
+          await labels.add([label('poison', { good: 0 })], 100)
+          assert.deepEqual((await labels.all()).at(-1), label('poison', { good: 0 }))
+          assert.deepEqual(
+            (await labels.versions()).map(({ labels: count }) => count),
+            [1, 2],
           )
         }))
     })

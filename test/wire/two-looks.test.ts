@@ -112,7 +112,7 @@ describe('the second look', () => {
   test('switched off, replies ship as they are', async (context) => {
     const { ask } = await open(context, {
       local: { text: good, logprob: -2.5 },
-      router: { check: { enabled: false }, allowance: 0.5 },
+      router: { check: { enabled: false }, allowance: 0.9 },
     })
     const { model, routing } = (await ask({})).json()
     assert.equal(model, 'llama')

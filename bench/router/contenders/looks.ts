@@ -83,6 +83,7 @@ function labelOf({ asked, small, strong }: Known, pair: Pair, blind: boolean): L
 const blindProfile: Profile = {
   cell: { task: 'other', length: 'medium', language: 'und', turn: 'first' },
   certainty: 0,
+  parts: [],
   difficulty: 0,
   familiarity: 0,
   sketch: [],
