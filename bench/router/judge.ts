@@ -5,7 +5,7 @@ import type { Contender, Pair } from './contender.ts'
 import { foreignContender } from './contenders/foreign.ts'
 import { contenders as ours } from './contenders/index.ts'
 import { useWeights } from './contenders/looks.ts'
-import { readOutcomes } from './outcomes.ts'
+import { permitted, plainPrompt, readOutcomes } from './outcomes.ts'
 import { pairsOf } from './pairs.ts'
 import { plotOf } from './plot.ts'
 import { differenceOf, type Labels, type Row, rowsOf, type Verdict, verdictOf } from './trial.ts'
@@ -48,9 +48,17 @@ interface Trial {
 
 const verdicts: Verdict[] = []
 const differences: { readonly source: string; readonly small: string; readonly text: string }[] = []
-for (const [source, every] of readOutcomes(options.data)) {
+const all = readOutcomes(options.data)
+/** What the shipped numbers were fitted on: the same question elsewhere would be no test. */
+const fitted = new Set(
+  [...all].flatMap(([source, outcomes]) =>
+    permitted.has(source) ? outcomes.map(({ prompt }) => plainPrompt(prompt)) : [],
+  ),
+)
+for (const [source, every] of all) {
   // What `train.ts --half` did not see.
-  const outcomes = every.filter((_, index) => !options.half || index % 2 === 1)
+  const half = every.filter((_, index) => !options.half || index % 2 === 1)
+  const outcomes = permitted.has(source) ? half : half.filter(({ prompt }) => !fitted.has(plainPrompt(prompt)))
   if (options.source !== undefined && !options.source.includes(source)) continue
   const named = (options.pair ?? []).map((text) => text.split(':'))
   const pairs =

@@ -3,7 +3,7 @@ import type { Decision } from '../core/decision.ts'
 import { toGatewayError } from '../core/errors.ts'
 import type { Backend, ModelCard } from '../core/model.ts'
 import { costOf } from '../core/price.ts'
-import type { CacheResult, Receipt, ReceiptStatus } from '../core/receipt.ts'
+import { answeringAttempt, type CacheResult, type Receipt, type ReceiptStatus } from '../core/receipt.ts'
 import { type ChatRequest, scoredText } from '../core/request.ts'
 import { noUsage, type Usage } from '../core/usage.ts'
 import { OpenAttempt } from './open-attempt.ts'
@@ -129,7 +129,7 @@ export class OpenReceipt {
     const { request, decision, baseline, now } = this.#options
     const attempts = this.#attempts.map(({ current }) => current)
     const last = attempts.at(-1)
-    const answered = this.#recalled ?? last
+    const answered = this.#recalled ?? (status === 'answered' ? answeringAttempt(attempts) : undefined) ?? last
     const usage = answered?.usage ?? noUsage
     const gotAnswer = status === 'answered' || (status === 'cancelled' && this.#firstContentMs !== undefined)
     return {

@@ -71,11 +71,16 @@ async function show(labels: LabelStore, { model, task, target }: ShowOptions, to
   } else toolbox.print(evidenceTable(rows, toolbox))
 }
 
+const dayMs = 86_400_000
 const share = z.number().min(0).max(1)
 const logprob = z.number().max(0)
 const label = z.object({
   id: z.string().min(1).max(300),
-  at: z.number().min(0),
+  // One from the future would make all others look old.
+  at: z
+    .number()
+    .min(0)
+    .refine((at) => at < Date.now() + dayMs, 'lies in the future'),
   model: z.string().min(1).max(100),
   source: z.enum(labelSources),
   good: share,
@@ -124,11 +129,13 @@ async function load(labels: LabelStore, file: string, toolbox: Toolbox): Promise
   if (data === undefined) throw new StartError(`${file}: ${issue?.path.join('.') || 'the file'} ${issue?.message}`)
   const { number } = await labels.saveVersion(`before ${file} was imported`)
   // Checked above; what may be missing is missing, not undefined.
-  await labels.add(
+  const taken = await labels.add(
     JSON.parse(JSON.stringify(data.labels)) as readonly Label[],
     toolbox.loadConfig().config.router.learning.max_labels,
   )
-  toolbox.print(`${data.labels.length} judged replies were added; 'hybrid evidence rollback ${number}' takes them back`)
+  const known = data.labels.length - taken
+  const rest = known === 0 ? '' : `, ${known} were known`
+  toolbox.print(`${taken} judged replies were added${rest}; 'hybrid evidence rollback ${number}' takes them back`)
 }
 
 function readJson(file: string): unknown {

@@ -55,3 +55,11 @@ export interface Receipt {
   /** SHA-256 of the scored text, so that repeats can be counted without storing what was said. */
   readonly promptHash: string
 }
+
+/** The call whose reply the client got: one that was judged too weak, where nothing else answered. */
+export function answeringAttempt(attempts: readonly Attempt[]): Attempt | undefined {
+  return (
+    attempts.findLast(({ outcome }) => outcome === 'answered') ??
+    attempts.findLast(({ outcome }) => outcome === 'escalated')
+  )
+}

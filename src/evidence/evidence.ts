@@ -92,8 +92,9 @@ export class Evidence {
    * How much a caller's judgement may count: one caller alone must not say what a model can do. Its share of a kind of
    * task stays under `share`, a few judgements aside.
    */
-  roomFor({ model, cell, client }: Label, share: number): number {
-    const own = [...this.#of(model).labels.values()].filter((label) => label.cell.task === cell.task)
+  roomFor({ id, model, cell, client }: Label, share: number): number {
+    // What it replaces is no judgement beside it.
+    const own = [...this.#of(model).labels.values()].filter((label) => label.cell.task === cell.task && label.id !== id)
     const total = own.reduce((sum, { weight }) => sum + weight, 0)
     const given = own.reduce((sum, label) => sum + (label.client === client ? label.weight : 0), 0)
     return Math.max(0, share * (total + firstFree) - given)

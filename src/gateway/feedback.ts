@@ -1,6 +1,6 @@
 import { GatewayError } from '../core/errors.ts'
 import type { Label } from '../core/evidence.ts'
-import type { Receipt } from '../core/receipt.ts'
+import { answeringAttempt, type Receipt } from '../core/receipt.ts'
 
 export interface Feedback {
   readonly requestId: string
@@ -13,9 +13,10 @@ export interface Feedback {
 
 export interface FeedbackRooms {
   readonly find: (requestId: string) => Promise<Receipt | undefined>
-  /** How many labels a caller has given since a time. */
+  /** How many replies a caller has judged since a time. */
   readonly given: (caller: string, since: number) => Promise<number>
-  readonly learn: (label: Label) => void
+  /** Says as what it counts: with less weight, or none, where the caller has said much of such requests. */
+  readonly learn: (label: Label) => Label
   readonly perDay: number
   readonly now?: () => number
 }
@@ -26,7 +27,7 @@ const regeneratedWeight = 0.5
 /** Where nobody needs a key, anybody on this machine may say anything. */
 const keylessWeight = 0.5
 
-/** Takes a caller's word on a reply that it got. Throws `not_found`, `forbidden`, `rate_limited` or `unsupported`. */
+/** Takes a caller's word on a reply that it got; what it counts as. Throws `not_found`, `forbidden`, `rate_limited` or `unsupported`. */
 export async function giveFeedback(feedback: Feedback, rooms: FeedbackRooms): Promise<Label> {
   const { requestId, verdict, from, caller } = feedback
   const { find, given, learn, perDay, now = Date.now } = rooms
@@ -43,17 +44,12 @@ export async function giveFeedback(feedback: Feedback, rooms: FeedbackRooms): Pr
   if ((receipt.caller ?? '') !== caller) {
     throw new GatewayError('forbidden', 'this request was made with another key', { field: 'request_id' })
   }
-  const { assessment, attempts, status } = receipt
-  const attempt = attempts.findLast(({ outcome }) => outcome === 'answered')
-  if (assessment === undefined || attempt === undefined || status !== 'answered') {
-    const why =
-      assessment === undefined
-        ? 'it was decided by the heuristic (router.strategy)'
-        : attempt === undefined && status === 'answered'
-          ? 'it was answered from the cache'
-          : 'it was not answered'
-    throw new GatewayError('unsupported', `nothing can be learned from this request: ${why}`, { field: 'request_id' })
-  }
+  const { assessment } = receipt
+  const attempt = answeringAttempt(receipt.attempts)
+  if (receipt.status !== 'answered') throw nothingToLearn('it was not answered')
+  if (assessment === undefined) throw nothingToLearn('it was decided by the heuristic (router.strategy)')
+  // The reply belongs to the request that it was made for: who got it there can judge it.
+  if (attempt === undefined) throw nothingToLearn('it was answered from the cache')
   if ((await given(caller, now() - dayMs)) >= perDay) {
     throw new GatewayError('rate_limited', `${perDay} judgements a day count (router.learning.feedback_per_day)`, {
       retryAfterSeconds: 3600,
@@ -76,6 +72,9 @@ export async function giveFeedback(feedback: Feedback, rooms: FeedbackRooms): Pr
     sketch,
     ...(attempt.judgement !== undefined && { check: attempt.judgement.check }),
   }
-  learn(label)
-  return label
+  return learn(label)
+}
+
+function nothingToLearn(why: string): GatewayError {
+  return new GatewayError('unsupported', `nothing can be learned from this request: ${why}`, { field: 'request_id' })
 }

@@ -4,8 +4,10 @@ import { Evidence } from '../evidence/evidence.ts'
 
 /** Where labels are kept, as far as learning needs it: `LabelStore` of the stores. */
 export interface Labels {
-  readonly add: (labels: readonly Label[], keep: number) => Promise<void>
+  /** Says how many were taken: those that were not there yet. */
+  readonly add: (labels: readonly Label[], keep: number) => Promise<number>
   readonly all: () => Promise<readonly Label[]>
+  /** Grows with every change, by one for each label that is taken. */
   readonly changes: () => Promise<number>
 }
 
@@ -35,20 +37,32 @@ const mostPending = 5000
 /** Opens the evidence: what the labels of the store say, kept up to date with what is learned here and by others. */
 export async function openLearning(options: LearningOptions): Promise<Learning> {
   const { labels, models, halfLifeDays, maxLabels, lookSeconds, say } = options
-  const evidence = new Evidence({ models, labels: await labels.all(), halfLifeDays })
+  // Before the labels: what comes in between is looked at once more, not missed.
   let known = await labels.changes()
-  let pending: Label[] = []
+  const evidence = new Evidence({ models, labels: await labels.all(), halfLifeDays })
+  let pending: readonly Label[] = []
   let running: Promise<void> = Promise.resolve()
   let failing = false
 
-  const write = async (): Promise<void> => {
+  const store = async (): Promise<number> => {
     const batch = pending
+    if (batch.length === 0) return 0
     pending = []
-    if (batch.length > 0) await labels.add(batch, maxLabels)
+    try {
+      return await labels.add(batch, maxLabels)
+    } catch (error) {
+      // They wait for the next look.
+      pending = [...batch, ...pending].slice(-mostPending)
+      throw error
+    }
+  }
+  const write = async (): Promise<void> => {
+    const own = await store()
     const now = await labels.changes()
-    // The other processes' labels, or a roll-back: told apart from our own by reading all of them.
-    if (now !== known && (batch.length === 0 || now - known !== batch.length * changeOfOne)) {
-      evidence.reset(await labels.all())
+    // Other processes' labels, or a roll-back. What has been learned since is not in the store yet.
+    if (now - known !== own) {
+      const all = await labels.all()
+      evidence.reset([...all, ...pending])
     }
     known = now
     failing = false
@@ -66,8 +80,7 @@ export async function openLearning(options: LearningOptions): Promise<Learning> 
     evidence,
     learn(label) {
       evidence.learn(label)
-      pending.push(label)
-      if (pending.length > mostPending) pending = pending.slice(-mostPending)
+      pending = [...pending.slice(1 - mostPending), label]
       if (pending.length === 1) void soon()
     },
     settle: soon,
@@ -77,6 +90,3 @@ export async function openLearning(options: LearningOptions): Promise<Learning> 
     },
   }
 }
-
-/** What one new label adds to the store's number of changes. */
-const changeOfOne = 1_000_003

@@ -98,10 +98,12 @@ export async function openSteer(options: OpenSteerOptions): Promise<OpenedSteer>
     spent: await spentBefore(config, options.spent),
   })
 
-  const learn = (label: Label) => {
+  const learn = (label: Label): Label => {
     const clipped = label.source === 'feedback' || label.source === 'regenerated' || label.source === 'validator'
     const room = clipped && label.client !== '' ? evidence.roomFor(label, config.learning.caller_share) : 1
-    if (room > 0) learning.learn(room < label.weight ? { ...label, weight: room } : label)
+    const counted = room < label.weight ? { ...label, weight: room } : label
+    if (room > 0) learning.learn(counted)
+    return counted
   }
   const asking = { account, providers }
   const named = (name: string | undefined) => models.find((model) => model.name === name)

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Label } from '../core/evidence.ts'
 import type { ModelCard } from '../core/model.ts'
+import { answeringAttempt } from '../core/receipt.ts'
 import type { ChatRequest } from '../core/request.ts'
 import type { Answered } from './answer.ts'
 import { type Asking, ask } from './ask.ts'
@@ -62,7 +63,7 @@ export function createShadow(options: ShadowOptions): Shadow {
     const { request, decision, receipt, choices } = answered
     const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(longestComparisonMs)])
     const [local] = choices
-    const judgement = receipt.attempts.at(-1)?.judgement
+    const judgement = answeringAttempt(receipt.attempts)?.judgement
     if (local === undefined || decision.assessment === undefined || !hasMoney()) return
 
     const again = await ask(asOwn(request, strong), strong, options, signal)

@@ -62,6 +62,26 @@ export const migrations: readonly string[] = [
      note TEXT NOT NULL,
      watermark INTEGER NOT NULL
    ) STRICT;`,
+  // A judgement that was replaced stays for the versions that hold it, so an id may have several rows: one of them counts.
+  `CREATE TABLE label_rows (
+     seq INTEGER PRIMARY KEY AUTOINCREMENT,
+     id TEXT NOT NULL,
+     at INTEGER NOT NULL,
+     model TEXT NOT NULL,
+     source TEXT NOT NULL,
+     client TEXT NOT NULL,
+     body TEXT NOT NULL,
+     revoked INTEGER NOT NULL DEFAULT 0
+   ) STRICT;
+   INSERT INTO label_rows SELECT seq, id, at, model, source, client, body, revoked FROM labels;
+   DROP TABLE labels;
+   ALTER TABLE label_rows RENAME TO labels;
+   CREATE UNIQUE INDEX labels_id ON labels (id) WHERE revoked = 0;
+   CREATE INDEX labels_model ON labels (model, revoked, seq);
+   CREATE INDEX labels_client ON labels (client, at);
+   ALTER TABLE evidence_versions ADD COLUMN revoked TEXT NOT NULL DEFAULT '[]';
+   CREATE TABLE label_changes (number INTEGER NOT NULL) STRICT;
+   INSERT INTO label_changes VALUES (0);`,
 ]
 
 export const columns = [

@@ -4,7 +4,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Label } from '../core/evidence.ts'
 import type { Receipt } from '../core/receipt.ts'
-import { addLabels, labelChanges, saveVersion, versionsOf } from './label-rows.ts'
+import { addLabels, givenLabels, labelChanges, rollBack, saveVersion, versionsOf } from './label-rows.ts'
 import { columns, fromRow, migrations, type Row, toRow } from './ledger-schema.ts'
 import type { GroupTotals } from './store.ts'
 
@@ -82,27 +82,17 @@ const operations: Record<string, (argument: never) => unknown> = {
     const all = byCaller.reduce((sum, [, cost]) => sum + cost, 0)
     return new Map([...byCaller, ['', all]])
   },
-  addLabels({ labels, keep }: { labels: readonly Label[]; keep: number }) {
-    inTransaction(() => addLabels(opened().db, labels, keep))
-  },
+  addLabels: ({ labels, keep }: { labels: readonly Label[]; keep: number }) =>
+    inTransaction(() => addLabels(opened().db, labels, keep)),
   allLabels() {
     const rows = opened().db.prepare('SELECT body FROM labels WHERE revoked = 0 ORDER BY seq').all()
     return rows.map((row): Label => JSON.parse(String(row.body)))
   },
-  givenLabels({ client, since }: { client: string; since: number }) {
-    const row = opened().db.prepare('SELECT count(*) AS n FROM labels WHERE client = ? AND at >= ?').get(client, since)
-    return Number(row?.n)
-  },
+  givenLabels: ({ client, since }: { client: string; since: number }) => givenLabels(opened().db, client, since),
   labelChanges: () => labelChanges(opened().db),
-  saveVersion: (note: string) => saveVersion(opened().db, note),
+  saveVersion: (note: string) => inTransaction(() => saveVersion(opened().db, note)),
   versions: () => versionsOf(opened().db),
-  rollBack(number: number) {
-    const { db } = opened()
-    const found = db.prepare('SELECT watermark FROM evidence_versions WHERE number = ?').get(number)
-    if (found === undefined) return false
-    inTransaction(() => db.prepare('UPDATE labels SET revoked = (seq > ?)').run(Number(found.watermark)))
-    return true
-  },
+  rollBack: (number: number) => inTransaction(() => rollBack(opened().db, number)),
   find(id: string) {
     const row = opened().db.prepare('SELECT * FROM requests WHERE id = ? ORDER BY started_at DESC LIMIT 1').get(id)
     return row === undefined ? undefined : fromRow(row as Row)
@@ -134,12 +124,13 @@ port.on('message', ({ id, operation, argument }: { id: number; operation: string
   }
 })
 
-function inTransaction(work: () => void): void {
+function inTransaction<Result>(work: () => Result): Result {
   const { db } = opened()
   db.exec('BEGIN IMMEDIATE')
   try {
-    work()
+    const result = work()
     db.exec('COMMIT')
+    return result
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK')
     throw error

@@ -59,16 +59,19 @@ export interface EvidenceVersion {
 
 /** Where judged replies are kept, beside the receipts that they are about. */
 export interface LabelStore {
-  /** A label whose id is there already is replaced. Of each model the newest `keep` stay. */
-  readonly add: (labels: readonly Label[], keep: number) => Promise<void>
+  /**
+   * A label replaces an older one of the same id; one that is there already, or a newer one, is left as it is. Of each
+   * model the newest `keep` stay. Says how many were taken.
+   */
+  readonly add: (labels: readonly Label[], keep: number) => Promise<number>
   /** Those that count, oldest first. */
   readonly all: () => Promise<readonly Label[]>
-  /** How many a caller has given since a time. */
+  /** How many replies a caller has judged since a time; what the gateway judged by itself is not among them. */
   readonly given: (client: string, since: number) => Promise<number>
-  /** A number that grows with every change. */
+  /** A number that grows with every change: by one for each label that `add` takes. */
   readonly changes: () => Promise<number>
   readonly saveVersion: (note: string) => Promise<EvidenceVersion>
   readonly versions: () => Promise<readonly EvidenceVersion[]>
-  /** Only what was there at that version counts from now on; a newer version brings the rest back. False: no such version. */
+  /** Exactly what counted at that version counts from now on; a newer version brings the rest back. False: no such version. */
   readonly rollBack: (number: number) => Promise<boolean>
 }

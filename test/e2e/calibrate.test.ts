@@ -80,6 +80,16 @@ test('a new model that is calibrated with 200 prompts gets its share, and loses 
 
   assert.match((await hybrid('evidence', 'import', file)).out, /^200 judged replies were added/)
   assert.equal((await routed()).recommended_model, 'newcomer')
+
+  // What is known already is not taken twice, and going back from that takes nothing away.
+  assert.match((await hybrid('evidence', 'import', file)).out, /^0 judged replies were added, 200 were known; /)
+  const { versions: kept } = JSON.parse((await hybrid('--json', 'evidence', 'versions')).out)
+  assert.match((await hybrid('evidence', 'rollback', String(kept.at(-1).number))).out, /counts: 200 judged replies/)
+
+  const { format, labels } = JSON.parse(readFileSync(file, 'utf8'))
+  const later = labels.map((one: { at: number }) => ({ ...one, at: one.at + 10 * 86_400_000 }))
+  const refused = await hybrid('evidence', 'import', write('later.json', [JSON.stringify({ format, labels: later })]))
+  assert.match(refused.error, /later\.json: labels\.0\.at lies in the future/)
 })
 
 test('prompts without known answers are judged beside the strong model’s replies', async (context) => {

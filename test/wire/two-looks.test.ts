@@ -94,12 +94,16 @@ describe('the second look', () => {
       status: 529,
       body: { type: 'error', error: { type: 'overloaded_error', message: 'x' } },
     } as const
-    const { ask } = await open(context, { local: { text: good, logprob: -2.5 }, cloud: { failure } })
-    const { model, response, routing } = (await ask({})).json()
+    const { ask, gateway } = await open(context, { local: { text: good, logprob: -2.5 }, cloud: { failure } })
+    const { model, response, routing, request_id } = (await ask({})).json()
     assert.equal(model, 'llama')
     assert.equal(response, good)
     assert.equal(routing.degraded, true)
     assert.match(routing.reasoning, /llama answers all the same$/)
+    const row = await gateway.house.account.find(request_id)
+    assert.deepEqual([row?.model, row?.backend], ['llama', 'local'])
+    const told = await gateway.post('/api/v1/feedback', { request_id, verdict: 'good' })
+    assert.equal(told.json().model, 'llama')
   })
 
   test('a model that is named is not second-guessed', async (context) => {
