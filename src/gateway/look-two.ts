@@ -54,6 +54,8 @@ export interface Judged {
   readonly parts: AsyncIterable<ReplyPart>
   /** True where all of it is there. */
   readonly complete: boolean
+  /** Ends the reply before `parts` were read: its server must hear that nobody waits for the rest. */
+  readonly cancel: () => Promise<void>
 }
 
 export interface Judging {
@@ -96,8 +98,14 @@ export async function judgeHeld(held: HeldReply, judging: Judging): Promise<Judg
     reply: ReplyChoice | undefined,
     { partial }: { readonly partial: boolean },
   ): Promise<Judged> {
+    // All of it is here: its connection need not wait for what becomes of it.
+    if (!partial) await iterator.return?.()
     const judgement = await judge(reply ?? { content: [], reason: 'stop' }, judging, partial)
-    return { judgement, parts: resume(parts, iterator), complete: !partial }
+    // A generator that nobody has begun to read would not pass the end on.
+    const cancel = async () => {
+      await iterator.return?.()
+    }
+    return { judgement, parts: resume(parts, iterator), complete: !partial, cancel }
   }
 }
 

@@ -81,7 +81,12 @@ export async function* relay(options: RelayOptions): AsyncGenerator<RelayPart> {
     failure = outcome.failure
     if (signal.aborted) throw failure
     const { code, message, retryable } = toGatewayError(failure)
-    if (!retryable && spare === undefined) throw failure
+    if (outcome.type === 'refused') {
+      receipt.note(message, decision.degraded)
+      continue
+    }
+    // A weak reply that is there, or can be had again, is better than the strong model's refusal.
+    if (!retryable && spare === undefined && turns.every(({ judged }) => judged)) throw failure
     if (meansDown.has(code)) reportDown(model, message)
     receipt.note(`${model.name} failed (${code})`, decision.degraded)
   }
@@ -128,7 +133,8 @@ type Outcome =
       /** The reply, where all of it is there: it can still be sent. */
       readonly shipment: Shipment | undefined
     }
-  | { readonly type: 'failed'; readonly failure: unknown }
+  /** `refused`: it was never called, for its price; it is none the worse for that. */
+  | { readonly type: 'failed' | 'refused'; readonly failure: unknown }
 
 /** Calls one model and waits until its reply can be sent, is too weak, or has failed. */
 async function tryModel({ model, judged }: Turn, options: RelayOptions): Promise<Outcome> {
@@ -138,7 +144,8 @@ async function tryModel({ model, judged }: Turn, options: RelayOptions): Promise
 
   const admission = spending?.admit({ model, request, pinned: decision.pinned })
   if (admission !== undefined && 'refused' in admission) {
-    return { type: 'failed', failure: new GatewayError('model_unavailable', `${model.name}: ${admission.refused}`) }
+    const message = `${model.name} was not called: ${admission.refused}`
+    return { type: 'refused', failure: new GatewayError('budget_spent', message) }
   }
   const sent = model.backend === 'local' ? pinVolatilePrefix(request) : request
   const times = timesSent({ request: sent, model })
@@ -152,7 +159,7 @@ async function tryModel({ model, judged }: Turn, options: RelayOptions): Promise
     const shipment: Shipment = { type: 'shipped', model, held, prompt, attempt, bar, judgement: undefined, settle }
     if (lookTwo === undefined || bar?.strong === undefined || !judged) return shipment
 
-    const { judgement, parts, complete } = await judgeHeld(held, { request, model, bar, lookTwo, signal })
+    const { judgement, parts, complete, cancel } = await judgeHeld(held, { request, model, bar, lookTwo, signal })
     attempt.judged(judgement)
     const whole: Shipment = { ...shipment, held: { ...held, parts }, judgement }
     if (judgement.verdict !== 'escalated') return whole
@@ -160,8 +167,7 @@ async function tryModel({ model, judged }: Turn, options: RelayOptions): Promise
     receipt.escalate()
     settle()
     if (complete) return { type: 'escalated', strong: bar.strong, judgement, shipment: whole }
-    // Its server must hear that nobody waits for the rest.
-    await parts[Symbol.asyncIterator]().return?.()
+    await cancel()
     return { type: 'escalated', strong: bar.strong, judgement, shipment: undefined }
   } catch (error) {
     const failure = reasonOf(error, signal)

@@ -106,6 +106,29 @@ describe('the second look', () => {
     assert.equal(told.json().model, 'llama')
   })
 
+  test('where the strong model refuses a stream of which only the beginning was read, it is asked for once more', async (context) => {
+    const body = { type: 'error', error: { type: 'invalid_request_error', message: 'no' } }
+    const { ask } = await open(context, {
+      local: { text: long, logprob: -2.5 },
+      cloud: { failure: { kind: 'status', status: 400, body } },
+    })
+    assert.equal((await ask({ stream: true })).text.match(/word/g)?.length, 200)
+  })
+
+  test('what is left of a budget may not pay for a call: the model is none the worse for that', async (context) => {
+    const { ask, gateway } = await open(context, {
+      local: { text: good, logprob: -2.5 },
+      router: { budget: { dollars: 0.02, period: 'day' } },
+    })
+    const { model, response, routing } = (await ask({})).json()
+    assert.deepEqual([model, response], ['llama', good])
+    assert.match(routing.reasoning, /claude was not called: what is left of the budget does not pay for it/)
+    const claude = gateway.house.models.find(({ name }) => name === 'claude')
+    assert.ok(claude !== undefined && gateway.house.availability(claude).available)
+    const refused = await ask({}, { 'x-hybrid-policy': 'cloud-only' })
+    assert.equal(refused.status, 402)
+  })
+
   test('a model that is named is not second-guessed', async (context) => {
     const { ask } = await open(context, { local: { text: good, logprob: -2.5 } })
     const { model, routing } = (await ask({ model: 'llama' })).json()
@@ -131,6 +154,14 @@ describe('streams', () => {
     assert.doesNotMatch(text, /word/)
     assert.match(text, /Claude/)
     assert.ok(ollama.requests.length > 0)
+  })
+
+  test('the server of a weak reply hears that nobody waits for the rest', async (context) => {
+    const { ask, ollama } = await open(context, {
+      local: { text: long, logprob: -2.5, failure: { kind: 'hang', afterChunks: 100 } },
+    })
+    assert.match((await ask({ stream: true })).text, /Claude/)
+    await ollama.hungUp(1)
   })
 
   test('a good one is held for its first tokens only, and every word of it arrives', async (context) => {
