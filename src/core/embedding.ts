@@ -1,3 +1,4 @@
+import type { RoutingWish } from './request.ts'
 import type { Usage } from './usage.ts'
 
 /** A request for the vectors of some texts, in the gateway's own words. */
@@ -13,6 +14,9 @@ export interface EmbeddingRequest {
   /** False asks for an error where an input is longer than the model's context; else it is cut. */
   readonly truncate?: boolean
   readonly user?: string
+  /** Digest of the key that the caller sent; absent where there are no keys. */
+  readonly caller?: string
+  readonly routing?: RoutingWish
   /** Read by its dialect alone (base64). */
   readonly wishes?: Readonly<Record<string, boolean>>
 }

@@ -1,5 +1,5 @@
 import { type ContentPart, isText, joinText, type TextPart } from './content.ts'
-import type { Capability } from './model.ts'
+import type { Backend, Capability } from './model.ts'
 import type { ReasoningWish, ResponseFormat, Tool, ToolChoice } from './tools.ts'
 import { estimateTokens } from './usage.ts'
 
@@ -50,6 +50,12 @@ export interface RoutingWish {
   readonly maxCost?: number
   /** Seconds until the whole reply must probably be there. */
   readonly maxLatency?: number
+}
+
+/** Whether a model that runs here, or there, may get the words. */
+export function permits(wish: RoutingWish | undefined, backend: Backend): boolean {
+  if (wish?.mode === 'local-only') return backend === 'local'
+  return wish?.mode !== 'cloud-only' || backend === 'cloud'
 }
 
 /** A chat request in the gateway's own words, whatever dialect the client spoke. Everything in it has been checked. */

@@ -4,8 +4,9 @@ import { GatewayError, toGatewayError } from '../core/errors.ts'
 import { capabilitiesOf, type ModelCard } from '../core/model.ts'
 import { costOf } from '../core/price.ts'
 import type { Receipt } from '../core/receipt.ts'
-import { type ChatRequest, estimatePromptTokens } from '../core/request.ts'
+import { type ChatRequest, estimatePromptTokens, permits } from '../core/request.ts'
 import { noUsage } from '../core/usage.ts'
+import { refusalOfMode } from '../router/decide.ts'
 import { resolveModel } from '../router/resolve-model.ts'
 import type { Rooms } from './answer.ts'
 import { isTimeout, reasonOf, startDeadline } from './deadline.ts'
@@ -53,10 +54,15 @@ export async function embed(request: EmbeddingRequest, rooms: Rooms, client: Abo
 }
 
 /** The named model, or the first one that is there among those that make embeddings; local ones first. */
-function choose({ model: name }: EmbeddingRequest, { models, policy, availability }: Rooms): ModelCard {
+function choose({ model: name, routing }: EmbeddingRequest, { models, policy, availability }: Rooms): ModelCard {
   const named = resolveModel(name, models, policy.aliases)
-  if (named !== 'auto') return named
+  if (named !== 'auto') {
+    const refusal = refusalOfMode(named, routing)
+    if (refusal !== undefined) throw new GatewayError(refusal.code, refusal.message, { field: refusal.field })
+    return named
+  }
   const able = models
+    .filter((model) => permits(routing, model.backend))
     .filter((model) => model.auto && capabilitiesOf(model, availability.of(model)).includes('embeddings'))
     .sort((a, b) => Number(a.backend === 'cloud') - Number(b.backend === 'cloud'))
   const present = able.find((model) => availability.of(model).available)
@@ -80,9 +86,9 @@ function estimate(request: ChatRequest) {
 }
 
 /** The receipt knows chats: the texts stand in it like what a user said. Nothing of it is sent anywhere. */
-function standIn({ id, dialect, model, inputs }: EmbeddingRequest): ChatRequest {
+function standIn({ id, dialect, model, inputs, caller }: EmbeddingRequest): ChatRequest {
   const messages = inputs.map((text) => ({ role: 'user' as const, content: [{ type: 'text' as const, text }] }))
-  return { id, dialect, model, messages, stream: false, caching: 'off' }
+  return { id, dialect, model, messages, stream: false, caching: 'off', ...(caller !== undefined && { caller }) }
 }
 
 function decisionFor(model: ModelCard, request: ChatRequest): Decision {

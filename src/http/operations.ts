@@ -61,12 +61,15 @@ export function operations(options: OperationsOptions): (arrival: Arrival) => Pr
       bodyText: request.bodyText,
     }
   }
+  /** Who asks, and what caller and operator ask of routing together. */
+  const circumstances = ({ caller, headers }: FastifyRequest) => {
+    const routing = options.wishOf(caller, routingWishOf(headers))
+    return { ...(routing !== undefined && { routing }), ...(caller !== '' && { caller }) }
+  }
   const parse = ({ dialect, request }: Arrival): ChatRequest => {
     const parsed = dialect.parse(request.body, headOf(request))
-    const routing = options.wishOf(request.caller, routingWishOf(request.headers))
-    const { caller } = request
-    if (routing === undefined && caller === '') return parsed
-    return { ...parsed, ...(routing !== undefined && { routing }), ...(caller !== '' && { caller }) }
+    const more = circumstances(request)
+    return Object.keys(more).length === 0 ? parsed : { ...parsed, ...more }
   }
   const listed = (model: ModelCard) => ({ model, availability: options.availability(model) })
   const context = ({ request }: Arrival): InfoContext => ({
@@ -100,7 +103,7 @@ export function operations(options: OperationsOptions): (arrival: Arrival) => Pr
         return route.told(await options.giveFeedback({ ...given, caller: request.caller }))
       }
       case 'embed': {
-        const asked = route.embed(request.body, headOf(request))
+        const asked = { ...route.embed(request.body, headOf(request)), ...circumstances(request) }
         const answer = await options.embed(asked, hangUp(arrival))
         reply.headers(embeddingHeaders(answer))
         return route.vectors({ ...answer, request: asked })

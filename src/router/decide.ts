@@ -1,7 +1,7 @@
 import type { Decision, RoutingRule } from '../core/decision.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { ModelCard } from '../core/model.ts'
-import type { ChatRequest, RoutingWish } from '../core/request.ts'
+import { type ChatRequest, permits, type RoutingWish } from '../core/request.ts'
 import type { Facts } from '../signals/signal.ts'
 import { byComplexity } from './by-complexity.ts'
 import { byEvidence, evidenceComplexity } from './by-evidence.ts'
@@ -50,7 +50,7 @@ export function decide(
   }
 
   const automatic = catalog.models.filter((model) => model.auto && isPriced(model, policy))
-  const allowed = automatic.filter((model) => permits(request.routing, model))
+  const allowed = automatic.filter((model) => permits(request.routing, model.backend))
   const judged = allowed.map((model) => candidateFor(model, request, { ...field, all: automatic }))
   const present = judged.filter(({ model }) => catalog.availability(model).available)
   const fit = fitting(present)
@@ -95,12 +95,6 @@ function absentOf(judged: readonly Candidate[], { availability }: Catalog) {
   return fitting(judged)
     .map(({ model }) => ({ model, ...availability(model) }))
     .filter(({ available }) => !available)
-}
-
-/** What leaves the machine is the caller's own choice. */
-function permits(wish: RoutingWish | undefined, { backend }: ModelCard): boolean {
-  if (wish?.mode === 'local-only') return backend === 'local'
-  return wish?.mode !== 'cloud-only' || backend === 'cloud'
 }
 
 interface Banned {
@@ -201,8 +195,8 @@ function refusalOfPinned(model: ModelCard, shortfall: Shortfall | undefined): De
   return { code: 'unsupported', message, field: shortfall.field }
 }
 
-function refusalOfMode(model: ModelCard, wish: RoutingWish | undefined): Decision['refusal'] {
-  if (permits(wish, model)) return undefined
+export function refusalOfMode(model: ModelCard, wish: RoutingWish | undefined): Decision['refusal'] {
+  if (permits(wish, model.backend)) return undefined
   const message = `model '${model.name}' runs in the ${model.backend === 'cloud' ? 'cloud' : 'house'}, and the request is ${wish?.mode}: name another one, or auto`
   return { code: 'forbidden', message, field: 'x-hybrid-policy' }
 }

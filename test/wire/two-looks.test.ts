@@ -207,6 +207,16 @@ describe('what a caller asks of routing', () => {
     assert.match(reply.json().error, /'claude' runs in the cloud, and the request is local-only/)
   })
 
+  test('local-only holds for vectors, too', async (context) => {
+    const { gateway } = await open(context, { local: sure })
+    const ask = (model: string) =>
+      gateway.post('/v1/embeddings', { model, input: 'secret' }, { 'x-hybrid-policy': 'local-only' })
+    const reply = await ask('claude')
+    assert.equal(reply.statusCode, 403)
+    assert.match(reply.body, /'claude' runs in the cloud, and the request is local-only/)
+    assert.equal((await ask('llama')).statusCode, 200)
+  })
+
   test('cloud-only', async (context) => {
     const { ask } = await open(context, { local: sure })
     assert.equal((await ask({}, { 'x-hybrid-policy': 'cloud-only' })).json().model, 'claude')
