@@ -214,6 +214,20 @@ const refused: readonly {
     message: /is no name for a model/,
   },
   {
+    name: 'a target that the heuristic cannot keep to',
+    yaml: 'router:\n  strategy: heuristic\n  quality_target: 0.9\n',
+    where: 'router.quality_target',
+    line: 3,
+    message: /needs router.strategy: evidence/,
+  },
+  {
+    name: 'a judge that is no model',
+    yaml: 'router:\n  shadow: {judge: claude-sonet}\n',
+    where: 'router.shadow.judge',
+    line: 2,
+    message: /is no enabled model: 'claude-sonet'; did you mean/i,
+  },
+  {
     name: 'an unknown baseline',
     yaml: 'router:\n  baseline_model: claude-sonet\n',
     where: 'router.baseline_model',

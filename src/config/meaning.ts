@@ -71,7 +71,14 @@ function routingProblems({ models, router, server }: ParsedConfig): readonly Con
         ]
       : [],
   )
-  return [...unknown, ...strangers]
+  const needs = ['quality_target', 'max_cost', 'max_latency_seconds', 'budget'] as const
+  const unheard = needs
+    .filter((key) => router.strategy === 'heuristic' && router[key] !== undefined)
+    .map((key) => ({
+      where: `router.${key}`,
+      message: 'needs router.strategy: evidence: the heuristic cannot keep to it',
+    }))
+  return [...unknown, ...strangers, ...unheard]
 }
 
 /** `localhost:11434` parses as a URL whose scheme is `localhost`. */

@@ -1,4 +1,5 @@
 import type { Account } from '../account/account.ts'
+import { GatewayError } from '../core/errors.ts'
 import type { Label } from '../core/evidence.ts'
 import type { ModelCard } from '../core/model.ts'
 import type { RoutingWish } from '../core/request.ts'
@@ -134,7 +135,10 @@ export async function openSteer(options: OpenSteerOptions): Promise<OpenedSteer>
     steer,
     policy,
     learn,
-    wishOf: (caller, wish) => policy.wishOf(caller, wish),
+    wishOf(caller, wish) {
+      if (config.strategy === 'heuristic') refuseUnheard(wish)
+      return policy.wishOf(caller, wish)
+    },
     giveFeedback: (feedback) =>
       giveFeedback(feedback, {
         find: (id) => account.find(id),
@@ -151,6 +155,21 @@ export async function openSteer(options: OpenSteerOptions): Promise<OpenedSteer>
       await shadow.idle()
       await learning.close()
     },
+  }
+}
+
+/** Without evidence nobody can keep to these: better told than ignored. */
+function refuseUnheard(wish: RoutingWish | undefined): void {
+  const names = {
+    quality: 'x-hybrid-quality',
+    maxCost: 'x-hybrid-max-cost',
+    maxLatency: 'x-hybrid-max-latency',
+  } as const
+  for (const [key, field] of Object.entries(names)) {
+    if (wish?.[key as keyof typeof names] === undefined) continue
+    throw new GatewayError('unsupported', `${field} needs router.strategy: evidence; here the heuristic decides`, {
+      field,
+    })
   }
 }
 

@@ -235,6 +235,14 @@ describe('what a caller asks of routing', () => {
     assert.equal((await ask({}, { 'x-hybrid-quality': '0.3' })).json().model, 'llama')
   })
 
+  test('what the heuristic cannot keep to is refused, not ignored', async (context) => {
+    const { ask } = await open(context, { local: sure, router: { strategy: 'heuristic' } })
+    const reply = await ask({}, { 'x-hybrid-max-cost': '0.01' })
+    assert.equal(reply.status, 400)
+    assert.match(reply.json().error, /x-hybrid-max-cost needs router.strategy: evidence/)
+    assert.equal((await ask({}, { 'x-hybrid-policy': 'local-only' })).json().model, 'llama')
+  })
+
   test('a wrong value is refused by its name', async (context) => {
     const { ask } = await open(context, { local: sure })
     const reply = await ask({}, { 'x-hybrid-quality': '95' })
