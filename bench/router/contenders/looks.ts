@@ -108,13 +108,8 @@ export const look1: Contender = {
   prepare(pair, labels) {
     const { evidence, small, strong } = evidenceOf(pair, labels)
     const chance = (asked: Asked) => evidence.chance(small, profileOf(asked)).p
-    return { chance, wish: (asked) => evidence.chance(strong, usual(profileOf(asked))).p - chance(asked) }
+    return { chance, wish: (asked) => evidence.chance(strong, profileOf(asked)).p - chance(asked) }
   },
-}
-
-/** What is hard for a small model is less so for a strong one: its own chance is that of its cell. */
-function usual(profile: Profile): Profile {
-  return { ...profile, difficulty: profile.difficulty / 2 }
 }
 
 /** The reply's own confidence alone, with one calibration whatever the kind of task. */
@@ -144,6 +139,6 @@ export const both: Contender = {
       const profile = profileOf(asked)
       return check === undefined ? evidence.chance(small, profile).p : evidence.judge(small, profile, check)
     }
-    return { chance, wish: (asked) => evidence.chance(strong, usual(profileOf(asked))).p - chance(asked) }
+    return { chance, wish: (asked) => evidence.chance(strong, profileOf(asked)).p - chance(asked) }
   },
 }
