@@ -6,7 +6,6 @@ import type { ChatRequest } from '../core/request.ts'
 import type { Answered } from './answer.ts'
 import { type Asking, ask } from './ask.ts'
 import { grade } from './grade.ts'
-import type { Claims } from './steer.ts'
 
 export interface ShadowOptions extends Asking {
   /** Share of the local replies that ship which are compared, 0 to 1. */
@@ -22,6 +21,12 @@ export interface ShadowOptions extends Asking {
   readonly say: (message: string) => void
   readonly random?: () => number
   readonly now?: () => number
+}
+
+/** The chances with which a reply shipped. */
+export interface Claims {
+  readonly local: number
+  readonly strong: number
 }
 
 /** Comparisons that wait or run; more are left out. */

@@ -14,7 +14,7 @@ import type { Answered } from './answer.ts'
 import type { Asking } from './ask.ts'
 import type { LookTwo } from './look-two.ts'
 import { selfCheck } from './self-check.ts'
-import type { Shadow } from './shadow.ts'
+import type { Claims, Shadow } from './shadow.ts'
 import type { Spending } from './spending.ts'
 
 export interface SteerOptions {
@@ -163,12 +163,6 @@ function tellPacer({ request, decision, receipt }: Answered, policy: Policy): vo
   const strong = Math.max(...assessment.chances.map(({ p }) => p))
   const local = judgement?.p ?? assessment.chances.find(({ model }) => model === receipt.model)?.p
   if (local !== undefined && assessment.chances.length > 1) policy.pacerOf(quality).saw({ local, strong })
-}
-
-/** The chances with which a reply shipped. */
-export interface Claims {
-  readonly local: number
-  readonly strong: number
 }
 
 /** What a comparison says about the threshold of every target: the label's reply had shipped. */
