@@ -5,7 +5,11 @@ export interface Observation {
   readonly weight: number
 }
 
-const mostSteps = 25
+const mostSteps = 50
+/** A share of a step so short that there is nothing left to gain. */
+const shortest = 1e-6
+/** What sums lose in their last digits. */
+const rounding = 1e-12
 
 export function sigmoid(logit: number): number {
   return 1 / (1 + Math.exp(-logit))
@@ -19,6 +23,9 @@ export function logit(p: number): number {
 /**
  * Coefficients of a logistic regression that are drawn towards `prior`, each with its own strength (the precision of a
  * Gaussian prior): the maximum of the posterior, by Newton's method. Few observations move the prior little.
+ *
+ * The posterior is concave, but a whole step overshoots where observations far from the border leave the slope flat, and
+ * then goes back and forth for ever. So a step that is no improvement is halved.
  */
 export function fitLogistic(
   observations: readonly Observation[],
@@ -27,6 +34,7 @@ export function fitLogistic(
 ): readonly number[] {
   const size = prior.length
   let beta = [...prior]
+  let best = logPosterior(beta, { observations, prior, strength })
   for (let step = 0; step < mostSteps; step++) {
     const gradient = prior.map((mean, i) => (strength[i] ?? 1) * (mean - (beta[i] ?? 0)))
     const hessian = prior.map((_, i) => prior.map((__, j) => (i === j ? (strength[i] ?? 1) : 0)))
@@ -43,13 +51,43 @@ export function fitLogistic(
       }
     }
     const change = solve(hessian, gradient)
-    // A full step may overshoot where the slope is flat.
-    const longest = Math.max(...change.map(Math.abs), 1e-12)
-    const scale = longest > 2 ? 2 / longest : 1
-    beta = beta.map((value, i) => value + scale * (change[i] ?? 0))
-    if (longest * scale < 1e-7) break
+    let scale = 1
+    let next = moved(beta, change, scale)
+    let value = logPosterior(next, { observations, prior, strength })
+    while (value < best - rounding * (1 + Math.abs(best)) && scale > shortest) {
+      scale /= 2
+      next = moved(beta, change, scale)
+      value = logPosterior(next, { observations, prior, strength })
+    }
+    if (scale <= shortest) break
+    beta = next
+    best = value
+    if (scale * Math.max(...change.map(Math.abs)) < 1e-7) break
   }
   return beta
+}
+
+function moved(beta: readonly number[], change: readonly number[], scale: number): number[] {
+  return beta.map((value, i) => value + scale * (change[i] ?? 0))
+}
+
+interface Fit {
+  readonly observations: readonly Observation[]
+  readonly prior: readonly number[]
+  readonly strength: readonly number[]
+}
+
+function logPosterior(beta: readonly number[], { observations, prior, strength }: Fit): number {
+  let sum = 0
+  for (const { x, y, weight } of observations) {
+    const z = dot(beta, x)
+    // y ln p + (1 - y) ln (1 - p), without a logarithm of nothing.
+    sum += weight * (y * z - Math.max(z, 0) - Math.log1p(Math.exp(-Math.abs(z))))
+  }
+  prior.forEach((mean, i) => {
+    sum -= ((strength[i] ?? 1) * ((beta[i] ?? 0) - mean) ** 2) / 2
+  })
+  return sum
 }
 
 export function dot(a: readonly number[], b: readonly number[]): number {
