@@ -27,7 +27,8 @@ export interface Calibration {
 export const uncalibrated: Calibration = { all: defaultWeights, tasks: new Map() }
 
 const fewestOfTask = 8
-const floor = 1e-3
+/** Under certainty, that its logarithm ends somewhere. */
+export const surpriseFloor = 1e-3
 
 /**
  * Two stages of logistic regression: the model's coefficients are drawn towards the shipped ones, those of a kind of task
@@ -78,5 +79,5 @@ export function featuresOf({ confidence, findings, selfCheck }: Check, prior: nu
 
 /** Nearly linear in the logit of being right: ln(-log-probability), with a floor under certainty. */
 function surprise(logprob: number): number {
-  return Math.log(floor - Math.min(0, logprob))
+  return Math.log(surpriseFloor - Math.min(0, logprob))
 }

@@ -2,7 +2,7 @@ import type { Finding } from '../core/evidence.ts'
 
 /**
  * What look 2 believes before it has labels of its own. The features of a reply are: one, the logit of look 1's chance,
- * ln(0.0001 - mean log-probability), the same of the least likely window and token, ln of the number of tokens, the margin (0
+ * ln(0.001 - mean log-probability), the same of the least likely window and token, ln of the number of tokens, the margin (0
  * where it is not known), the logit of the model's own opinion (0 where it was not asked), doubts. Fitted on 504 graded
  * replies of SmolLM2-135M (npm run bench:router:gradable), rounded; docs/routing.md has how well they carry over.
  */

@@ -121,6 +121,13 @@ describe('judged replies', () => {
     assert.ok(Math.abs(known.chance(small, profile()).n - 51) < 1)
   })
 
+  test('count less with time in drawers that nobody adds to, too', () => {
+    const day = 86_400_000
+    const code: Cell = { ...fact, task: 'code' }
+    const known = open([...times(100, () => label(0)), label(1, { at: 120 * day, cell: code })])
+    assert.ok(Math.abs(known.chance(small, profile()).n - 25) < 1e-6)
+  })
+
   test('the same judgement twice counts once, and a new one replaces it', () => {
     const known = open()
     known.learn(label(0, { id: 'same' }))
@@ -187,6 +194,17 @@ describe('look 2', () => {
     assert.ok(known.judge(small, profile(), check(-0.2)) < 0.1)
     const blind = open()
     assert.ok(blind.judge(small, profile(), check(-0.2)) > 0.3)
+  })
+
+  test('what confidence meant a year ago gives way to what it means now', () => {
+    const year = 365 * 86_400_000
+    const seen = (at: number, sureIsGood: boolean) => (index: number) => {
+      const sure = index % 2 === 0
+      return label(Number(sure === sureIsGood), { at, check: check(sure ? -0.02 : -0.8) })
+    }
+    const known = open([...times(400, seen(0, true)), ...times(100, seen(year, false))])
+    assert.ok(known.judge(small, profile(), check(-0.02)) < 0.2)
+    assert.ok(known.judge(small, profile(), check(-0.8)) > 0.8)
   })
 
   test('without probabilities the chance is that of look 1, nearly', () => {

@@ -153,9 +153,12 @@ export class Evidence {
 
   #fit(known: Known): void {
     known.sinceFit = 0
-    const placed = [...known.labels.values()]
-      .slice(-mostFitted)
-      .map((label) => ({ label, usual: known.posterior.chanceWithout(label) }))
+    const fitted = [...known.labels.values()].slice(-mostFitted)
+    const newest = fitted.reduce((latest, { at }) => Math.max(latest, at), 0)
+    const placed = fitted.map((label) => ({
+      label: { ...label, weight: label.weight * 0.5 ** ((newest - label.at) / this.#halfLifeMs) },
+      usual: known.posterior.chanceWithout(label),
+    }))
     known.correction = fitCorrection(placed)
     const seen = placed
       .filter(({ label }) => label.check !== undefined)

@@ -23,6 +23,8 @@ export class Posterior {
   readonly #halfLifeMs: number
   readonly #prior: (task: Cell['task']) => number
   readonly #drawers = new Map<string, Counts>()
+  /** When the newest reply was judged: beside it all others are old, in drawers that nobody adds to as well. */
+  #newest = 0
   /** How much better or worse than its size the model is, in logits. */
   #shift = 0
   readonly #known = new Map<string, Chance>()
@@ -34,6 +36,7 @@ export class Posterior {
 
   /** `sign` -1 takes a label back. */
   add({ cell, good, weight, at }: Label, sign: 1 | -1 = 1): void {
+    this.#newest = Math.max(this.#newest, at)
     for (const key of keysOf(cell)) {
       const counts = this.#drawers.get(key) ?? { good: 0, bad: 0, at }
       decay(counts, Math.max(at, counts.at), this.#halfLifeMs)
@@ -61,19 +64,19 @@ export class Posterior {
 
   /** Judged replies in a kind of task. */
   counts(task: Cell['task']): { readonly good: number; readonly bad: number } {
-    const counts = this.#drawers.get(`task ${task}`)
-    return { good: counts?.good ?? 0, bad: counts?.bad ?? 0 }
+    const { good, bad } = this.#agedOf(`task ${task}`)
+    return { good, bad }
   }
 
   #usual(cell: Cell): Chance {
     const [globalKey = '', taskKey = '', cellKey = ''] = keysOf(cell)
     const levels = [
-      ['cell', this.#drawers.get(cellKey)],
-      ['task', this.#drawers.get(taskKey)],
-      ['global', this.#drawers.get(globalKey)],
+      ['cell', this.#agedOf(cellKey)],
+      ['task', this.#agedOf(taskKey)],
+      ['global', this.#agedOf(globalKey)],
     ] as const
-    const found = levels.find(([, counts]) => counts !== undefined && counts.good + counts.bad >= fewest)
-    const n = found?.[1] === undefined ? 0 : found[1].good + found[1].bad
+    const found = levels.find(([, { good, bad }]) => good + bad >= fewest)
+    const n = found === undefined ? 0 : found[1].good + found[1].bad
     const { task, own } = this.#countsOf(cell)
     // What is known of the kind of task holds for a cell without replies of its own, as far as the cell is like it.
     const wide = found?.[0] === 'cell' ? own : task
@@ -91,14 +94,20 @@ export class Posterior {
     return own.good / (own.good + own.bad)
   }
 
+  #agedOf(key: string): { readonly good: number; readonly bad: number } {
+    const counts = this.#drawers.get(key)
+    if (counts === undefined) return { good: 0, bad: 0 }
+    const left = 0.5 ** ((this.#newest - counts.at) / this.#halfLifeMs)
+    return { good: counts.good * left, bad: counts.bad * left }
+  }
+
   /** Of the Beta distributions of the kind of task and of the cell, their priors included. */
   #countsOf(cell: Cell, without?: Label) {
     const [, taskKey = '', cellKey = ''] = keysOf(cell)
     const counted = (key: string) => {
-      const counts = this.#drawers.get(key)
-      if (counts === undefined) return { good: 0, bad: 0 }
+      const counts = this.#agedOf(key)
       if (without === undefined) return counts
-      const age = 0.5 ** (Math.max(0, counts.at - without.at) / this.#halfLifeMs)
+      const age = 0.5 ** (Math.max(0, this.#newest - without.at) / this.#halfLifeMs)
       return {
         good: Math.max(0, counts.good - without.good * without.weight * age),
         bad: Math.max(0, counts.bad - (1 - without.good) * without.weight * age),
@@ -118,7 +127,9 @@ export class Posterior {
 
   /** One Newton step after another on the shift, with a prior of standard deviation 1. */
   #fitShift(): number {
-    const tasks = [...this.#drawers].filter(([key]) => key.startsWith('task '))
+    const tasks = [...this.#drawers.keys()]
+      .filter((key) => key.startsWith('task '))
+      .map((key) => [key, this.#agedOf(key)] as const)
     let shift = 0
     for (let step = 0; step < 8; step++) {
       let gradient = -shift

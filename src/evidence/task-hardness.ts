@@ -1,6 +1,6 @@
 import type { TaskKind } from '../core/evidence.ts'
 
-/** How hard a kind of task is, in logits on the scale of abilities. Where each comes from: docs/data-card.md. */
+/** How hard a kind of task is, in logits on the scale of abilities. Where each comes from: docs/routing.md. */
 export const taskHardness: Readonly<Record<TaskKind, number>> = {
   // Fitted by scripts/look-1/fit-abilities.ts.
   fact: -0.45,

@@ -3,6 +3,8 @@ import { pathToFileURL } from 'node:url'
 import type { Check, Label, Profile } from '../../../src/core/evidence.ts'
 import type { ModelCard } from '../../../src/core/model.ts'
 import { free } from '../../../src/core/price.ts'
+import { surpriseFloor } from '../../../src/evidence/calibration.ts'
+import { usualLowest, usualWindow } from '../../../src/evidence/check-weights.ts'
 import { Evidence } from '../../../src/evidence/evidence.ts'
 import { type Look1Data, unpack } from '../../../src/signals/look-1-weights.ts'
 import { profile as profileSignal, profileWith } from '../../../src/signals/profile.ts'
@@ -48,15 +50,25 @@ function cardOf(name: string, backend: ModelCard['backend']): ModelCard {
   }
 }
 
-/** All that is known of a reply here is the mean; the windows of a real one say more. */
+/** All that is known of a reply here is the mean; its least likely parts count as a usual reply's, and say nothing. */
 function checkOf({ conf, outputTokens }: Asked): Check | undefined {
   if (conf === undefined) return undefined
   const mean = Math.min(0, conf)
   return {
-    confidence: { mean, lowestWindow: mean, lowest: mean, tokens: outputTokens ?? 32 },
+    confidence: {
+      mean,
+      lowestWindow: usualBeside(mean, usualWindow),
+      lowest: usualBeside(mean, usualLowest),
+      tokens: outputTokens ?? 32,
+    },
     findings: [],
     partial: false,
   }
+}
+
+/** The log-probability whose surprise is so much over the mean's (`featuresOf` in src/evidence/calibration.ts). */
+function usualBeside(mean: number, more: number): number {
+  return Math.min(0, surpriseFloor - Math.exp(Math.log(surpriseFloor - mean) + more))
 }
 
 /** Shadow comparisons and feedback say "good enough" or not; a score in between is a share of both. */
