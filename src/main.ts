@@ -32,6 +32,8 @@ import { createServer, packageVersion } from './http/server.ts'
 import { wantedFile } from './model-files/catalog.ts'
 import { openProvider } from './providers/index.ts'
 import type { OpenProvider } from './providers/provider.ts'
+import { Gateways } from './redis/gateways.ts'
+import { Redis } from './redis/redis.ts'
 import { decide } from './router/decide.ts'
 import { lookUp } from './router/resolve-model.ts'
 import { readFacts } from './signals/index.ts'
@@ -92,6 +94,10 @@ export async function openHouse(
   const orphans = await store.closeOrphans()
   if (orphans > 0)
     say('warn', `${orphans} requests were interrupted when an earlier process died; the ledger says so now`)
+
+  const { url: redisUrl, prefix, deadline_ms: deadlineMs } = config.redis
+  const redis = redisUrl === undefined ? undefined : await Redis.open({ url: redisUrl, prefix, deadlineMs, say })
+  const gateways = await Gateways.open(redis)
 
   const progress = showProgress(process.stderr, sayProgress)
   const providers = new Map<string, OpenProvider>()
@@ -195,6 +201,8 @@ export async function openHouse(
       await opened.close()
       await Promise.all([...providers.values()].map((provider) => provider.close()))
       await ledger.close()
+      await gateways.close()
+      await redis?.close()
     },
   }
 }

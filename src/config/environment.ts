@@ -52,11 +52,14 @@ export const otherVariables: readonly { readonly name: string; readonly meaning:
   { name: 'ANTHROPIC_API_KEY', meaning: 'Key for Claude (`providers.anthropic.api_key` refers to it).' },
   { name: 'OPENAI_API_KEY', meaning: 'Key for OpenAI (`providers.openai.api_key` refers to it).' },
   { name: 'HYBRID_API_KEY', meaning: 'A key that clients of the gateway must send (added to `server.keys`).' },
+  { name: 'REDIS_URL', meaning: 'Redis, as `redis://:password@host:6379` (`redis.url` refers to it).' },
+  { name: 'REDIS_HOST', meaning: 'Host of Redis, where REDIS_URL is not set.' },
+  { name: 'REDIS_PORT', meaning: 'Port of Redis at REDIS_HOST; 6379 where it is not set.' },
   { name: 'HYBRID_CONFIG', meaning: 'Path of the YAML file.' },
 ]
 
 /** Names of the design whose part does not exist yet: setting one changes nothing, and the gateway says so. */
-const notYet = ['REDIS_URL', 'REDIS_HOST', 'DATABASE_URL', 'QDRANT_URL', 'ENABLE_TASKWARRIOR_LOGGING']
+const notYet = ['DATABASE_URL', 'QDRANT_URL', 'ENABLE_TASKWARRIOR_LOGGING']
 
 export interface OverlayValue {
   readonly path: readonly string[]
@@ -91,6 +94,14 @@ export function readEnvironment(environment: Environment): Overlay {
   }
   if (environment.HYBRID_API_KEY?.trim()) {
     values.push({ path: ['server', 'keys'], value: ['env:HYBRID_API_KEY'], from: 'HYBRID_API_KEY', append: true })
+  }
+
+  const redisHost = environment.REDIS_HOST?.trim()
+  // A reference, since the address may hold a password, and the configuration is printed.
+  if (environment.REDIS_URL?.trim()) values.push({ path: ['redis', 'url'], value: 'env:REDIS_URL', from: 'REDIS_URL' })
+  else if (redisHost) {
+    const value = `redis://${redisHost}:${environment.REDIS_PORT?.trim() || '6379'}`
+    values.push({ path: ['redis', 'url'], value, from: 'REDIS_HOST' })
   }
 
   const warnings = notYet

@@ -484,7 +484,7 @@ test('a disabled model is not there', () => {
 })
 
 test('variables whose part does not exist yet are told', () => {
-  assert.match(load('', { REDIS_URL: 'redis://x' }).warnings.join(), /REDIS_URL is set.*ignored/)
+  assert.match(load('', { ENABLE_TASKWARRIOR_LOGGING: 'redis://x' }).warnings.join(), /ENABLE_TASKWARRIOR_LOGGING is set.*ignored/)
 })
 
 const examples = fileURLToPath(new URL('../../test/fixtures/config/', import.meta.url))

@@ -123,6 +123,28 @@ export const configSchema = z.strictObject({
       expected_output_tokens: z.number().int().min(1).default(500).describe('Reply length that cost estimates assume.'),
     })
     .prefault({}),
+  redis: z
+    .strictObject({
+      url: z
+        .string()
+        .regex(/^(env|file|rediss?):/, 'must be redis://host:port, or rediss:// with TLS')
+        .optional()
+        .describe(
+          'Redis that several gateways share for limits, budgets and cached replies; without it each has its own.',
+        ),
+      prefix: z
+        .string()
+        .default('hybrid:')
+        .describe('Begins every key, so that several installations can share a server.'),
+      deadline_ms: z
+        .number()
+        .int()
+        .min(5)
+        .max(1000)
+        .default(50)
+        .describe('How long a request waits for Redis at most.'),
+    })
+    .prefault({}),
   cache: z
     .strictObject({
       enabled: z.boolean().default(true).describe('Answer equal requests from memory.'),

@@ -1,4 +1,5 @@
 import { type ContentPart, isText, joinText, type TextPart } from './content.ts'
+import type { KeyHolder } from './key-holder.ts'
 import type { Backend, Capability } from './model.ts'
 import type { ReasoningWish, ResponseFormat, Tool, ToolChoice } from './tools.ts'
 import { estimateTokens } from './usage.ts'
@@ -94,8 +95,10 @@ export interface ChatRequest {
   readonly user?: string
   /** What the caller says that its conversation is called: a header, or a field that means it. */
   readonly session?: string
-  /** Digest of the key that the caller sent; absent where there are no keys. */
+  /** `KeyHolder.id` of the key that the caller sent; absent where there are no keys. */
   readonly caller?: string
+  /** What that key allows. */
+  readonly holder?: KeyHolder
   readonly routing?: RoutingWish
   /** What only the dialect can see that the request asks for; `needsOf` adds what the fields above say. */
   readonly needs?: readonly Need[]

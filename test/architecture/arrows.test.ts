@@ -9,6 +9,7 @@ import { test } from 'node:test'
  */
 const arrows: Readonly<Record<string, readonly string[]>> = {
   core: [],
+  redis: ['core'],
   stores: ['core'],
   'serve-native': ['core', 'dialects/dialect', 'dialects/check'],
   'serve-openai': ['core', 'dialects/dialect', 'dialects/check', 'serve-anthropic/models'],
