@@ -1,7 +1,9 @@
 import { runAndExit } from './run.mjs'
+import { ensureServices } from './services.mjs'
 import { packageRoot, setUp } from './setup.mjs'
 
 const node = setUp({ dev: true })
+ensureServices()
 const asked = process.argv.slice(2)
 const files = asked.some((argument) => !argument.startsWith('-'))
   ? []
