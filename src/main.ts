@@ -28,7 +28,10 @@ import { countTokens } from './gateway/count-tokens.ts'
 import { embed } from './gateway/embed.ts'
 import { openSteer } from './gateway/open-steer.ts'
 import { ToolLoops } from './gateway/tool-loops.ts'
+import { isLoopback } from './http/door.ts'
+import { keyRoutes } from './http/key-routes.ts'
 import { createServer, packageVersion } from './http/server.ts'
+import { KeyRing } from './keys/key-ring.ts'
 import { wantedFile } from './model-files/catalog.ts'
 import { openProvider } from './providers/index.ts'
 import type { OpenProvider } from './providers/provider.ts'
@@ -39,6 +42,7 @@ import { lookUp } from './router/resolve-model.ts'
 import { readFacts } from './signals/index.ts'
 import { openMemoryLedger } from './stores/memory.ts'
 import { openSqliteLedger } from './stores/sqlite.ts'
+import type { AuditStore } from './stores/store.ts'
 
 /** The only file that knows all rooms: it opens them in order and closes them in reverse. */
 
@@ -77,7 +81,20 @@ async function openAccount({ config }: LoadedConfig, logger: Logger) {
     ledgerRequired: ledgerConfig.required,
     log: (receipt) => logger.info(requestLine(receipt), receipt.status),
   })
-  return { store, metrics, ledger, account, labels: store.labels, close: () => ledger.close() }
+  const openKeys = () => {
+    const { keys: configured, admin_key: admin } = config.server
+    return KeyRing.open({ configured, admin, store: store.keys, audit: store.audit, say })
+  }
+  return {
+    store,
+    metrics,
+    ledger,
+    account,
+    labels: store.labels,
+    audit: store.audit,
+    openKeys,
+    close: () => ledger.close(),
+  }
 }
 
 /** Opens every room but the front door. `sayProgress` gets the lines about downloads where nobody draws a bar. */
@@ -85,12 +102,13 @@ export async function openHouse(
   loaded: LoadedConfig,
   logger: Logger,
   sayProgress: Say = sayTo(logger),
-): Promise<House & { rooms: Rooms }> {
+): Promise<House & { rooms: Rooms; keys: KeyRing; audit: AuditStore }> {
   const { config, warnings } = loaded
   const say = sayTo(logger)
   for (const warning of warnings) say('warn', warning)
 
-  const { store, metrics, ledger, account } = await openAccount(loaded, logger)
+  const { store, metrics, ledger, account, openKeys } = await openAccount(loaded, logger)
+  const keys = await openKeys()
   const orphans = await store.closeOrphans()
   if (orphans > 0)
     say('warn', `${orphans} requests were interrupted when an earlier process died; the ledger says so now`)
@@ -165,6 +183,8 @@ export async function openHouse(
 
   return {
     rooms,
+    keys,
+    audit: store.audit,
     models: config.models,
     availability: availability.of,
     account,
@@ -199,6 +219,7 @@ export async function openHouse(
     async close() {
       availability.stop()
       await opened.close()
+      await keys.close()
       await Promise.all([...providers.values()].map((provider) => provider.close()))
       await ledger.close()
       await gateways.close()
@@ -254,8 +275,11 @@ async function serve(loaded: LoadedConfig): Promise<void> {
   const { config } = loaded
   const logger = createLogger({ ...config.log, isTerminal: process.stdout.isTTY === true })
   const house = await openHouse(loaded, logger)
+  await checkDoor(house, loaded)
   const server = createServer({
     config: config.server,
+    keys: house.keys,
+    adminRoutes: keyRoutes(house.keys, house.audit),
     rate: config.limits.rate,
     maxPromptCharacters: config.limits.max_prompt_characters,
     dialects,
@@ -292,6 +316,10 @@ async function serve(loaded: LoadedConfig): Promise<void> {
   try {
     const address = await server.listen()
     logger.info(`Hybrid AI Stack ${packageVersion()} listens on ${address}`)
+    if (!house.keys.locked) {
+      const reach = isLoopback(config.server.host) ? 'this machine alone' : 'everybody who reaches it'
+      logger.info(`no key is needed: it answers to ${reach}; hybrid keys create locks the door`)
+    }
   } catch (error) {
     await house.close()
     throw explainListen(error, config.server)
@@ -301,6 +329,22 @@ async function serve(loaded: LoadedConfig): Promise<void> {
   }
   await house.rooms.availability.checkNow()
   sayWhatIsThere(house, logger)
+}
+
+/** A door that strangers can reach needs a lock; and whoever minds it needs a key of his own, which is shown this once. */
+async function checkDoor({ keys, close }: House & { keys: KeyRing }, { config }: LoadedConfig): Promise<void> {
+  const { host, allow_open: allowOpen } = config.server
+  if (!isLoopback(host) && !keys.locked && !allowOpen) {
+    await close()
+    throw new StartError(
+      `server.host is ${host}, which others can reach, and there is no key: make one (hybrid keys create), set HYBRID_API_KEY, or set server.allow_open: true`,
+    )
+  }
+  if (keys.hasAdmin) return
+  const actor = { id: 'gateway', name: 'first start', address: '' }
+  const { text } = await keys.create({ name: 'admin', team: '', scopes: ['admin'], labels: {} }, actor)
+  // Past the log, which is kept.
+  process.stderr.write(`Admin key, shown this once (hybrid keys rotate makes another): ${text}\n`)
 }
 
 function sayWhatIsThere(house: House, logger: Logger): void {

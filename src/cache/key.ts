@@ -27,6 +27,7 @@ export function cacheKey(request: ChatRequest): string {
       request.logprobs,
       request.choices,
       request.routing,
+      request.holder?.models,
     ]),
   )
   // A server of that API continues a text where all others answer it.

@@ -10,7 +10,8 @@ import type { AnswerPart } from '../gateway/answer-part.ts'
 import type { Anchor, Calibrated } from '../gateway/calibrate.ts'
 import type { Embedded } from '../gateway/embed.ts'
 import type { Feedback } from '../gateway/feedback.ts'
-import type { LabelStore } from '../stores/store.ts'
+import type { KeyRing } from '../keys/key-ring.ts'
+import type { AuditStore, LabelStore } from '../stores/store.ts'
 
 /** The opened rooms, as far as commands need them. */
 export interface House {
@@ -49,6 +50,9 @@ export interface House {
 export interface OpenedAccount {
   readonly account: Account
   readonly labels: LabelStore
+  readonly audit: AuditStore
+  /** Reads the keys of clients; `close` them before the rest. */
+  readonly openKeys: () => Promise<KeyRing>
   readonly close: () => Promise<void>
 }
 

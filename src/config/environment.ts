@@ -55,6 +55,7 @@ export const otherVariables: readonly { readonly name: string; readonly meaning:
   { name: 'REDIS_URL', meaning: 'Redis, as `redis://:password@host:6379` (`redis.url` refers to it).' },
   { name: 'REDIS_HOST', meaning: 'Host of Redis, where REDIS_URL is not set.' },
   { name: 'REDIS_PORT', meaning: 'Port of Redis at REDIS_HOST; 6379 where it is not set.' },
+  { name: 'HYBRID_ADMIN_KEY', meaning: 'A key that may do everything (`server.admin_key` refers to it).' },
   { name: 'HYBRID_CONFIG', meaning: 'Path of the YAML file.' },
 ]
 
@@ -96,6 +97,9 @@ export function readEnvironment(environment: Environment): Overlay {
     values.push({ path: ['server', 'keys'], value: ['env:HYBRID_API_KEY'], from: 'HYBRID_API_KEY', append: true })
   }
 
+  if (environment.HYBRID_ADMIN_KEY?.trim()) {
+    values.push({ path: ['server', 'admin_key'], value: 'env:HYBRID_ADMIN_KEY', from: 'HYBRID_ADMIN_KEY' })
+  }
   const redisHost = environment.REDIS_HOST?.trim()
   // A reference, since the address may hold a password, and the configuration is printed.
   if (environment.REDIS_URL?.trim()) values.push({ path: ['redis', 'url'], value: 'env:REDIS_URL', from: 'REDIS_URL' })

@@ -2,7 +2,7 @@ import { didYouMean } from './issues.ts'
 import type { ConfigProblem } from './problem.ts'
 import type { ParsedConfig } from './schema.ts'
 
-/** What the shape alone cannot tell: names that must exist, and a door that must not stand open. */
+/** What the shape alone cannot tell: names that must exist. */
 export function checkMeaning(config: ParsedConfig): readonly ConfigProblem[] {
   return [
     ...modelProblems(config),
@@ -10,7 +10,6 @@ export function checkMeaning(config: ParsedConfig): readonly ConfigProblem[] {
     ...aliasProblems(config),
     ...routingProblems(config),
     ...urlProblems(config),
-    ...doorProblems(config),
   ]
 }
 
@@ -88,15 +87,4 @@ function urlProblems({ providers }: ParsedConfig): readonly ConfigProblem[] {
       .filter(([key, value]) => /(^|_)url$/.test(key) && typeof value === 'string' && !/^https?:\/\//i.test(value))
       .map(([key]) => ({ where: `providers.${name}.${key}`, message: 'must begin with http:// or https://' })),
   )
-}
-
-/** `config` has its secrets resolved: a key that refers to an unset variable protects nothing. */
-function doorProblems({ server: { host, keys, allow_open } }: ParsedConfig): readonly ConfigProblem[] {
-  if (isLoopback(host) || keys.length > 0 || allow_open) return []
-  const message = `is ${host}, which others can reach, and no key is set: set HYBRID_API_KEY (or server.keys), or server.allow_open: true`
-  return [{ where: 'server.host', message }]
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d+){3}$/.test(host)
 }

@@ -51,12 +51,27 @@ const provider = z.discriminatedUnion('kind', [first, ...rest])
 export const configSchema = z.strictObject({
   server: z
     .strictObject({
-      host: z.string().default('127.0.0.1').describe('Address to listen on. Others than loopback need `server.keys`.'),
+      host: z
+        .string()
+        .default('127.0.0.1')
+        .describe('Address to listen on. Others than loopback need a key (`server.keys`, `hybrid keys create`).'),
       port: z.number().int().min(0).max(65535).default(8080).describe('Port to listen on; 0 takes a free one.'),
       keys: z
         .array(z.string())
         .default([])
         .describe('Keys that clients must send (`env:NAME`, `file:PATH`), as `Authorization: Bearer` or `x-api-key`.'),
+      admin_key: z
+        .string()
+        .optional()
+        .describe('A key that may do everything (`env:NAME`, `file:PATH`), besides those that `hybrid keys` makes.'),
+      hosts: z
+        .array(z.string())
+        .default([])
+        .describe('Names, besides those of loopback, under which a gateway without keys may be reached.'),
+      open_metrics: z
+        .boolean()
+        .default(false)
+        .describe('True shows /metrics, statistics and what is wrong to everybody, also where there are keys.'),
       allow_open: z.boolean().default(false).describe('True allows other addresses than loopback without any key.'),
       trust_proxy: z.boolean().default(false).describe('True takes the client’s address from X-Forwarded-For.'),
       cors_origins: z.array(z.string()).default([]).describe('Origins whose browser pages may call the gateway.'),

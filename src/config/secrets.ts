@@ -10,7 +10,7 @@ export interface Secrets {
 }
 
 const reference = /^(env|file):.+/
-const secretNames = /^(api_key|keys|token|password|secret|authorization|x-api-key)$/i
+const secretNames = /^(api_key|admin_key|keys|token|password|secret|authorization|x-api-key)$/i
 /** Headers have names of their vendor's choice. */
 const secretHeaders = /key|token|secret|auth|cookie|password/i
 

@@ -1,3 +1,4 @@
+import type { KeyHolder } from './key-holder.ts'
 import type { RoutingWish } from './request.ts'
 import type { Usage } from './usage.ts'
 
@@ -14,8 +15,10 @@ export interface EmbeddingRequest {
   /** False asks for an error where an input is longer than the model's context; else it is cut. */
   readonly truncate?: boolean
   readonly user?: string
-  /** Digest of the key that the caller sent; absent where there are no keys. */
+  /** `KeyHolder.id` of the key that the caller sent; absent where there are no keys. */
   readonly caller?: string
+  /** What that key allows. */
+  readonly holder?: KeyHolder
   readonly routing?: RoutingWish
   /** Read by its dialect alone (base64). */
   readonly wishes?: Readonly<Record<string, boolean>>

@@ -14,6 +14,7 @@ import type { AnswerEnd, AnswerPart } from './answer-part.ts'
 import type { AvailabilityMonitor } from './availability.ts'
 import { startDeadline } from './deadline.ts'
 import type { LookTwo } from './look-two.ts'
+import { permittedModels, refuseForbidden } from './permitted.ts'
 import { relay } from './relay.ts'
 import { replay } from './replay.ts'
 import type { Spending } from './spending.ts'
@@ -47,7 +48,9 @@ export interface Answered {
 
 /** Which model would answer, and why. Runs nothing. */
 export function route(request: ChatRequest, rooms: Rooms): Decision {
-  const { models, readFacts, policy, availability, toolLoops, steering } = rooms
+  const { readFacts, policy, availability, toolLoops, steering } = rooms
+  refuseForbidden(request, rooms.models, policy.aliases)
+  const models = permittedModels(rooms.models, request.holder)
   const inLoopWith = toolLoops.modelOf(request)
   return decide(request, readFacts(request), { models, availability: availability.of, inLoopWith, steering }, policy)
 }

@@ -10,6 +10,7 @@ import { refusalOfMode } from '../router/decide.ts'
 import { resolveModel } from '../router/resolve-model.ts'
 import type { Rooms } from './answer.ts'
 import { isTimeout, reasonOf, startDeadline } from './deadline.ts'
+import { permittedModels, refuseForbidden } from './permitted.ts'
 
 export interface Embedded {
   readonly vectors: EmbeddingReply['vectors']
@@ -54,7 +55,10 @@ export async function embed(request: EmbeddingRequest, rooms: Rooms, client: Abo
 }
 
 /** The named model, or the first one that is there among those that make embeddings; local ones first. */
-function choose({ model: name, routing }: EmbeddingRequest, { models, policy, availability }: Rooms): ModelCard {
+function choose(request: EmbeddingRequest, { models: all, policy, availability }: Rooms): ModelCard {
+  const { model: name, routing } = request
+  refuseForbidden(request, all, policy.aliases)
+  const models = permittedModels(all, request.holder)
   const named = resolveModel(name, models, policy.aliases)
   if (named !== 'auto') {
     const refusal = refusalOfMode(named, routing)
@@ -86,9 +90,18 @@ function estimate(request: ChatRequest) {
 }
 
 /** The receipt knows chats: the texts stand in it like what a user said. Nothing of it is sent anywhere. */
-function standIn({ id, dialect, model, inputs, caller }: EmbeddingRequest): ChatRequest {
+function standIn({ id, dialect, model, inputs, caller, holder }: EmbeddingRequest): ChatRequest {
   const messages = inputs.map((text) => ({ role: 'user' as const, content: [{ type: 'text' as const, text }] }))
-  return { id, dialect, model, messages, stream: false, caching: 'off', ...(caller !== undefined && { caller }) }
+  return {
+    id,
+    dialect,
+    model,
+    messages,
+    stream: false,
+    caching: 'off',
+    ...(caller !== undefined && { caller }),
+    ...(holder !== undefined && { holder }),
+  }
 }
 
 function decisionFor(model: ModelCard, request: ChatRequest): Decision {

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Account } from '../account/account.ts'
 import type { Availability, ModelCard } from '../core/model.ts'
 
@@ -9,13 +9,16 @@ export interface HealthOptions {
   readonly version: string
   readonly startedAt: number
   readonly isDraining: () => boolean
+  /** Whether the caller may read why a part does not work. */
+  readonly mayLookInside: (request: FastifyRequest) => boolean
 }
 
 /** `/health` (the state of each part), `/health/live` and `/health/ready`. */
 export function addHealth(app: FastifyInstance, options: HealthOptions): void {
-  app.get('/health', async (_request, reply) => {
+  app.get('/health', async (request, reply) => {
     const report = healthReport(options)
-    return reply.code(report.status === 'down' ? 503 : 200).send(report)
+    const shown = options.mayLookInside(request) ? report : withoutReasons(report)
+    return reply.code(report.status === 'down' ? 503 : 200).send(shown)
   })
   app.get('/health/live', async () => ({ status: 'ok' }))
   app.get('/health/ready', async (_request, reply) => {
@@ -46,4 +49,14 @@ function healthReport({ models, availability, account, version, startedAt, isDra
       dropped_rows: ledger.droppedRows,
     },
   }
+}
+
+/** For those who have no key: what works and what does not, and not why, which names addresses. */
+function withoutReasons(report: ReturnType<typeof healthReport>) {
+  const models = Object.entries(report.models).map(([name, state]) => [
+    name,
+    state === 'available' ? state : 'not available',
+  ])
+  const ledger = report.ledger.status === 'ok' ? 'ok' : 'failing'
+  return { ...report, models: Object.fromEntries(models), ledger: { ...report.ledger, status: ledger } }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type ErrorCode, errorTable, GatewayError } from '../core/errors.ts'
 import type { Dialect, Route } from '../dialects/dialect.ts'
+import { type AdminRoute, adminPrefix } from './admin-routes.ts'
 
 type Json = Record<string, unknown>
 
@@ -13,7 +14,11 @@ function statusesOf({ status }: Dialect): readonly number[] {
 }
 
 /** The OpenAPI 3.1 document, made from the dialects' own schemas, so that it cannot say what the code does not do. */
-export function openApiDocument(dialects: readonly Dialect[], version: string): Json {
+export function openApiDocument(
+  dialects: readonly Dialect[],
+  version: string,
+  adminRoutes: readonly AdminRoute[],
+): Json {
   const paths: Record<string, Json> = {}
   for (const dialect of dialects) {
     for (const route of dialect.routes) {
@@ -22,6 +27,10 @@ export function openApiDocument(dialects: readonly Dialect[], version: string): 
     }
   }
   const plain = { type: 'object', additionalProperties: true }
+  for (const route of adminRoutes) {
+    const path = adminPrefix + pathOf(route.path)
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: adminOperation(route, plain) }
+  }
   paths['/health'] = {
     get: own('The state of each part; 503 when no model can answer.', 'application/json', plain, [503]),
   }
@@ -82,7 +91,23 @@ function operation(dialect: Dialect, route: Route): Json {
   }
 }
 
-function parametersOf({ path, query }: Route): Json {
+function adminOperation({ path, summary, body, status = 200 }: AdminRoute, plain: Json): Json {
+  const errors = [400, 401, 403, 404, 405, 408, 413, 415, 417, 429, 431, 500, 503]
+  return {
+    summary,
+    tags: ['admin'],
+    ...parametersOf({ path, query: undefined }),
+    ...(body !== undefined && {
+      requestBody: { content: { 'application/json': { schema: schemaOf(body, 'input') } } },
+    }),
+    responses: {
+      [String(status)]: response('The answer.', plain),
+      ...Object.fromEntries(errors.map((code) => [String(code), response('An error.', plain)])),
+    },
+  }
+}
+
+function parametersOf({ path, query }: { readonly path: string; readonly query?: Route['query'] | undefined }): Json {
   const inPath = [...pathOf(path).matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: 'path',

@@ -9,6 +9,7 @@ import type { ChatRequest, RoutingWish } from '../core/request.ts'
 import type { Dialect, InfoContext, RequestHead, Route } from '../dialects/dialect.ts'
 import type { Embedded } from '../gateway/embed.ts'
 import type { Feedback } from '../gateway/feedback.ts'
+import { isPermitted, permittedModels, permittedWish } from '../gateway/permitted.ts'
 import { embeddingHeaders } from './answer-headers.ts'
 import { type AnswerFunction, type ChatOptions, chat, hangUpOf } from './chat.ts'
 import { routingWishOf } from './routing-wish.ts'
@@ -62,9 +63,13 @@ export function operations(options: OperationsOptions): (arrival: Arrival) => Pr
     }
   }
   /** Who asks, and what caller and operator ask of routing together. */
-  const circumstances = ({ caller, headers }: FastifyRequest) => {
-    const routing = options.wishOf(caller, routingWishOf(headers))
-    return { ...(routing !== undefined && { routing }), ...(caller !== '' && { caller }) }
+  const circumstances = ({ caller, holder, headers }: FastifyRequest) => {
+    const routing = permittedWish(options.wishOf(caller, routingWishOf(headers)), holder)
+    return {
+      ...(routing !== undefined && { routing }),
+      ...(caller !== '' && { caller }),
+      ...(holder !== undefined && { holder }),
+    }
   }
   const parse = ({ dialect, request }: Arrival): ChatRequest => {
     const parsed = dialect.parse(request.body, headOf(request))
@@ -73,10 +78,11 @@ export function operations(options: OperationsOptions): (arrival: Arrival) => Pr
   }
   const listed = (model: ModelCard) => ({ model, availability: options.availability(model) })
   const context = ({ request }: Arrival): InfoContext => ({
-    models: options.models.map(listed),
+    models: permittedModels(options.models, request.holder).map(listed),
     resolve: (name) => {
       const model = options.resolve(name)
-      return typeof model === 'object' ? listed(model) : model
+      if (typeof model !== 'object') return model
+      return isPermitted(model, request.holder) ? listed(model) : undefined
     },
     params: request.params as Readonly<Record<string, string>>,
     body: request.body,

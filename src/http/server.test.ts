@@ -327,10 +327,18 @@ describe('what only a socket can send', () => {
   })
   after(() => gateway.close())
 
-  const head = 'POST /api/v1/chat HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n'
+  const head = 'POST /api/v1/chat HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n'
   const cases: readonly { name: string; send: string; status: number; body?: RegExp }[] = [
-    { name: 'a flood of headers', send: `GET / HTTP/1.1\r\nhost: x\r\n${'a: b\r\n'.repeat(2000)}\r\n`, status: 431 },
-    { name: 'one huge header', send: `GET / HTTP/1.1\r\nhost: x\r\na: ${'b'.repeat(10_000)}\r\n\r\n`, status: 431 },
+    {
+      name: 'a flood of headers',
+      send: `GET / HTTP/1.1\r\nhost: localhost\r\n${'a: b\r\n'.repeat(2000)}\r\n`,
+      status: 431,
+    },
+    {
+      name: 'one huge header',
+      send: `GET / HTTP/1.1\r\nhost: localhost\r\na: ${'b'.repeat(10_000)}\r\n\r\n`,
+      status: 431,
+    },
     { name: 'half a body', send: `${head}content-length: 100\r\n\r\n{"prompt":`, status: 408 },
     { name: 'half a head', send: 'GET / HTTP/1.1\r\nhost:', status: 408 },
     { name: 'no HTTP', send: 'hello\r\n\r\n', status: 400 },
@@ -348,7 +356,7 @@ describe('what only a socket can send', () => {
       body: /"code":"expectation_failed"/,
     },
     { name: 'no host', send: 'GET /health HTTP/1.1\r\n\r\n', status: 400 },
-    { name: 'a malformed URL', send: 'GET /%zz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', status: 400 },
+    { name: 'a malformed URL', send: 'GET /%zz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n', status: 400 },
   ]
   for (const { name, send, status, body = /"error":/ } of cases) {
     test(`${name}: ${status}`, async () => {
@@ -364,7 +372,8 @@ describe('what only a socket can send', () => {
 })
 
 describe('stopping', () => {
-  const head = 'POST /api/v1/chat HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n'
+  const head =
+    'POST /api/v1/chat HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n'
   for (const { name, send, event } of [
     { name: 'half a head', send: head, event: 'connection' },
     { name: 'half a body', send: `${head}\r\n{"prompt":`, event: 'request' },

@@ -1,12 +1,14 @@
 import { createRequire } from 'node:module'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { GatewayError, toGatewayError } from '../core/errors.ts'
-import type { Dialect } from '../dialects/dialect.ts'
+import type { KeyHolder, Scope } from '../core/key-holder.ts'
+import type { Dialect, Route } from '../dialects/dialect.ts'
+import { type AdminRoute, addAdminRoutes } from './admin-routes.ts'
 import { addBodyParsers } from './body-parsers.ts'
 import { addCors } from './cors.ts'
+import { Door, type Keys } from './door.ts'
 import { dialectOf, parserRefusal, refusalOfHead, translateServerError } from './errors.ts'
 import { addHealth } from './health.ts'
-import { KeyCheck } from './keys.ts'
 import { openApiDocument } from './openapi.ts'
 import { operations, type Rooms } from './operations.ts'
 import { RateLimit } from './rate-limit.ts'
@@ -14,7 +16,9 @@ import { requestIdOf } from './request-id.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Digest of the key that was sent; empty where there are no keys. */
+    /** Who sent it, as far as a key says; undefined where no key is needed. */
+    holder: KeyHolder | undefined
+    /** Its id; empty where there is none. */
     caller: string
   }
 }
@@ -23,7 +27,8 @@ export interface ServerOptions extends Rooms {
   readonly config: {
     readonly host: string
     readonly port: number
-    readonly keys: readonly string[]
+    readonly hosts: readonly string[]
+    readonly open_metrics: boolean
     readonly trust_proxy: boolean
     readonly cors_origins: readonly string[]
     readonly body_limit_bytes: number
@@ -34,6 +39,8 @@ export interface ServerOptions extends Rooms {
     readonly drain_seconds: number
   }
   readonly rate: string
+  readonly keys: Keys
+  readonly adminRoutes: readonly AdminRoute[]
   readonly dialects: readonly Dialect[]
   readonly logger: {
     readonly debug: (fields: object, message: string) => void
@@ -94,6 +101,7 @@ export function createServer(options: ServerOptions): Server {
 
   addBodyParsers(app, config.body_limit_bytes)
   app.decorateRequest('caller', '')
+  app.decorateRequest('holder', undefined)
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply))
   app.setNotFoundHandler((request, reply) => sendError(notFound(request), request, reply))
   app.addHook('onSend', async (request, reply, payload) => {
@@ -115,7 +123,8 @@ export function createServer(options: ServerOptions): Server {
     if (request.is404) throw notFound(request)
   })
 
-  const keys = new KeyCheck(config.keys)
+  const { host, hosts, open_metrics: openMetrics } = config
+  const door = new Door({ keys: options.keys, host, hosts, openMetrics })
   const limit = new RateLimit(options.rate)
   const handle = operations({
     ...options,
@@ -139,19 +148,26 @@ export function createServer(options: ServerOptions): Server {
           const headers = dialect.headers?.(request.id)
           if (headers !== undefined) reply.headers(headers)
           // What the gateway knows already costs nothing, and clients ask for it again and again.
-          admit(request, reply, route.does !== 'info' && route.does !== 'stats')
+          admit(request, reply, route)
         },
         handler: async (request, reply) => handle({ dialect, route, request, reply }),
       })
     }
   }
 
-  addHealth(app, { ...options, startedAt, isDraining: () => draining })
-  app.get('/metrics', async (_request, reply) => {
+  addAdminRoutes(app, options.adminRoutes, (request) => door.admit(request, 'admin'))
+  addHealth(app, {
+    ...options,
+    startedAt,
+    isDraining: () => draining,
+    mayLookInside: (request) => door.mayLookInside(request),
+  })
+  app.get('/metrics', async (request, reply) => {
+    door.admit(request, 'metrics')
     const { registry } = account.metrics
     return reply.header('content-type', registry.contentType).send(await registry.metrics())
   })
-  const document = openApiDocument(dialects, version)
+  const document = openApiDocument(dialects, version, options.adminRoutes)
   app.get('/openapi.json', async () => document)
   app.get('/', async () => ({
     name: 'Hybrid AI Stack',
@@ -169,11 +185,13 @@ export function createServer(options: ServerOptions): Server {
     openapi: '/openapi.json',
   }))
 
-  function admit(request: FastifyRequest, reply: FastifyReply, counts: boolean): void {
+  function admit(request: FastifyRequest, reply: FastifyReply, { does }: Route): void {
     if (draining) throw new GatewayError('shutting_down', 'the gateway is stopping', { retryAfterSeconds: 5 })
-    const key = keys.check(request.headers)
-    request.caller = key ?? ''
-    const client = key ?? request.ip
+    const scope: Scope = does === 'stats' ? 'metrics' : 'chat'
+    request.holder = door.admit(request, scope)
+    request.caller = request.holder?.id ?? ''
+    const client = request.holder?.id ?? request.ip
+    const counts = does !== 'info' && does !== 'stats'
     const verdict = counts ? limit.take(client) : undefined
     if (verdict === undefined) return
 
@@ -195,7 +213,7 @@ export function createServer(options: ServerOptions): Server {
   }
 
   function allowedMethods(path: string) {
-    return (['GET', 'POST', 'DELETE'] as const).filter((method) => app.hasRoute({ method, url: path }))
+    return (['GET', 'POST', 'PATCH', 'DELETE'] as const).filter((method) => app.hasRoute({ method, url: path }))
   }
 
   function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

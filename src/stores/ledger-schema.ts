@@ -82,6 +82,19 @@ export const migrations: readonly string[] = [
    ALTER TABLE evidence_versions ADD COLUMN revoked TEXT NOT NULL DEFAULT '[]';
    CREATE TABLE label_changes (number INTEGER NOT NULL) STRICT;
    INSERT INTO label_changes VALUES (0);`,
+  `CREATE TABLE api_keys (
+     id TEXT PRIMARY KEY,
+     created_at INTEGER NOT NULL,
+     last_used_at INTEGER NOT NULL DEFAULT 0,
+     body TEXT NOT NULL
+   ) STRICT;
+   CREATE TABLE key_changes (number INTEGER NOT NULL) STRICT;
+   INSERT INTO key_changes VALUES (0);
+   CREATE TABLE audit (
+     seq INTEGER PRIMARY KEY AUTOINCREMENT,
+     at INTEGER NOT NULL,
+     body TEXT NOT NULL
+   ) STRICT;`,
 ]
 
 export const columns = [

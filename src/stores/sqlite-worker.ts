@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
+import type { ApiKey, AuditEntry } from '../core/api-key.ts'
 import type { Label } from '../core/evidence.ts'
 import type { Receipt } from '../core/receipt.ts'
+import { allKeys, appendAudit, keyChanges, keysUsed, putKey, recentAudit } from './key-rows.ts'
 import { addLabels, givenLabels, labelChanges, rollBack, saveVersion, versionsOf } from './label-rows.ts'
 import { columns, fromRow, migrations, type Row, toRow } from './ledger-schema.ts'
 import type { GroupTotals } from './store.ts'
@@ -93,6 +95,12 @@ const operations: Record<string, (argument: never) => unknown> = {
   saveVersion: (note: string) => inTransaction(() => saveVersion(opened().db, note)),
   versions: () => versionsOf(opened().db),
   rollBack: (number: number) => inTransaction(() => rollBack(opened().db, number)),
+  allKeys: () => allKeys(opened().db),
+  putKey: (key: ApiKey) => inTransaction(() => putKey(opened().db, key)),
+  keysUsed: (times: ReadonlyMap<string, number>) => inTransaction(() => keysUsed(opened().db, times)),
+  keyChanges: () => keyChanges(opened().db),
+  appendAudit: (entry: AuditEntry) => inTransaction(() => appendAudit(opened().db, entry)),
+  recentAudit: (limit: number) => recentAudit(opened().db, limit),
   find(id: string) {
     const row = opened().db.prepare('SELECT * FROM requests WHERE id = ? ORDER BY started_at DESC LIMIT 1').get(id)
     return row === undefined ? undefined : fromRow(row as Row)

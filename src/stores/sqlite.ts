@@ -68,6 +68,16 @@ export async function openSqliteLedger(path: string): Promise<LedgerStore> {
       versions: () => ask('versions'),
       rollBack: (number) => ask('rollBack', number),
     },
+    keys: {
+      all: () => ask('allKeys'),
+      put: (key) => ask('putKey', key),
+      used: (times) => ask('keysUsed', times),
+      changes: () => ask('keyChanges'),
+    },
+    audit: {
+      append: (entry) => ask('appendAudit', entry),
+      recent: (limit) => ask('recentAudit', limit),
+    },
     closeOrphans: () => ask<number>('closeOrphans'),
     async close() {
       await ask('close')

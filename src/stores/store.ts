@@ -1,3 +1,4 @@
+import type { ApiKey, AuditEntry } from '../core/api-key.ts'
 import type { Label } from '../core/evidence.ts'
 import type { Receipt } from '../core/receipt.ts'
 
@@ -42,6 +43,8 @@ export interface LedgerStore {
   /** Nano-dollars since `since`, by caller; the empty name is the sum of all. */
   readonly spent: (since: number) => Promise<ReadonlyMap<string, number>>
   readonly labels: LabelStore
+  readonly keys: KeyStore
+  readonly audit: AuditStore
   /** Marks rows that a dead process left open as `interrupted`; says how many. */
   readonly closeOrphans: () => Promise<number>
   readonly close: () => Promise<void>
@@ -74,4 +77,23 @@ export interface LabelStore {
   readonly versions: () => Promise<readonly EvidenceVersion[]>
   /** Exactly what counted at that version counts from now on; a newer version brings the rest back. False: no such version. */
   readonly rollBack: (number: number) => Promise<boolean>
+}
+
+/** Where the keys of clients are kept. There are few: they are read whole. */
+export interface KeyStore {
+  /** Oldest first; revoked and expired ones are among them. */
+  readonly all: () => Promise<readonly ApiKey[]>
+  /** Adds the key, or replaces the one with this id. */
+  readonly put: (key: ApiKey) => Promise<void>
+  /** When keys were used last, by id; an older time than the one that is known changes nothing. */
+  readonly used: (times: ReadonlyMap<string, number>) => Promise<void>
+  /** A number that grows with every `put`. */
+  readonly changes: () => Promise<number>
+}
+
+/** What administrators did. Nothing is ever changed; the oldest entries go when there are more than are kept. */
+export interface AuditStore {
+  readonly append: (entry: AuditEntry) => Promise<void>
+  /** Newest first. */
+  readonly recent: (limit: number) => Promise<readonly AuditEntry[]>
 }

@@ -11,6 +11,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   core: [],
   redis: ['core'],
   stores: ['core'],
+  keys: ['core', 'stores/store'],
   'serve-native': ['core', 'dialects/dialect', 'dialects/check'],
   'serve-openai': ['core', 'dialects/dialect', 'dialects/check', 'serve-anthropic/models'],
   'serve-responses': ['core', 'dialects/dialect', 'dialects/check', 'serve-openai'],
@@ -53,8 +54,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'providers/provider',
   ],
   config: ['core', 'policy', 'dialects/index', 'signals/index', 'providers/index', 'stores/index'],
-  http: ['core', 'dialects/dialect', 'gateway', 'account'],
-  cli: ['core', 'config', 'gateway', 'account', 'evidence', 'stores/store'],
+  http: ['core', 'dialects/dialect', 'dialects/check', 'gateway', 'account', 'keys', 'stores/store'],
+  cli: ['core', 'config', 'gateway', 'account', 'evidence', 'keys', 'stores/store'],
 }
 
 const root = join(import.meta.dirname, '../../src')

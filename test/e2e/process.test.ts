@@ -126,6 +126,34 @@ describe('what is missing is said in one plain sentence', () => {
     folder.remove()
   })
 
+  for (const host of ['0.0.0.0', '127.example.com']) {
+    test(`a door that others can reach, and no key: ${host}`, async () => {
+      const folder = temporaryFolder()
+      const gateway = await spawnGateway({ folder: folder.path, environment: { GATEWAY_HOST: host } })
+      assert.equal(await gateway.ended, 1)
+      assert.match(gateway.output(), /others can reach, and there is no key: make one \(hybrid keys create\)/)
+      folder.remove()
+    })
+  }
+
+  test('the admin key is shown at the first start, and never again', async () => {
+    const folder = temporaryFolder()
+    const first = await spawnGateway({ folder: folder.path })
+    const key = /Admin key, shown this once .*: (hyb_\w+)/.exec(first.output())?.[1] ?? ''
+    const list = (url: string) => fetch(`${url}/admin/v1/keys`, { headers: { 'x-api-key': key } })
+    assert.equal((await list(first.url)).status, 200)
+    assert.equal((await fetch(`${first.url}/admin/v1/keys`)).status, 401)
+    assert.equal((await ask(first.url, 'hello')).status, 200)
+    first.child.kill('SIGTERM')
+    await first.ended
+    const second = await spawnGateway({ folder: folder.path })
+    assert.doesNotMatch(second.output(), /hyb_/)
+    assert.equal((await list(second.url)).status, 200)
+    second.child.kill('SIGTERM')
+    await second.ended
+    folder.remove()
+  })
+
   test('a data folder that cannot be written: it goes on without', async () => {
     const folder = temporaryFolder()
     writeFileSync(join(folder.path, 'file'), '')

@@ -526,7 +526,9 @@ describe('replies are what the document says', () => {
       // No echo is too busy.
       '529 POST /v1/messages',
     ]
-    const missing = operations().flatMap(({ path, method, operation }) =>
+    // The admin API has no wire format of others to keep to: test/wire/admin.test.ts looks at what it answers.
+    const compared = operations().filter(({ path }) => !path.startsWith('/admin/'))
+    const missing = compared.flatMap(({ path, method, operation }) =>
       Object.keys(operation.responses)
         .filter((status) => !elsewhere.includes(Number(status)))
         .filter((status) => !seen.get(`${method.toUpperCase()} ${path}`)?.has(Number(status)))
@@ -948,7 +950,7 @@ function printedRoutes({ app }: TestGateway): string[] {
     ([, indent = '', step, methods]) => {
       const depth = indent.length / 4
       above.splice(depth, above.length, `${step}`)
-      const path = above.join('').replace(/\/?\*$/, '/{name}')
+      const path = above.join('').replace(/\/?\*$/, '/{name}').replaceAll(/:(\w+)/g, '{$1}')
       const taken = methods?.split(', ').filter((method) => method !== 'HEAD') ?? []
       return taken.map((method) => `${method} ${path}`)
     },
