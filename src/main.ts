@@ -8,6 +8,7 @@ import { Ledger } from './account/ledger.ts'
 import { createLogger, requestLine } from './account/log.ts'
 import { createMetrics } from './account/metrics.ts'
 import { openLedgerStore } from './account/open-ledger.ts'
+import { Upkeep } from './account/upkeep.ts'
 import { ExactCache } from './cache/exact-cache.ts'
 import { checkReply } from './check/check.ts'
 import type { House, ModelFile, OpenedAccount, Toolbox } from './cli/command.ts'
@@ -40,6 +41,7 @@ import { Redis } from './redis/redis.ts'
 import { decide } from './router/decide.ts'
 import { lookUp } from './router/resolve-model.ts'
 import { readFacts } from './signals/index.ts'
+import { openDatabaseLedger } from './stores/database.ts'
 import { openMemoryLedger } from './stores/memory.ts'
 import { openSqliteLedger } from './stores/sqlite.ts'
 import type { AuditStore } from './stores/store.ts'
@@ -58,11 +60,15 @@ function sayTo(logger: Logger): Say {
 
 /** Opens the ledger and what counts: enough to read what was spent. */
 async function openAccount({ config }: LoadedConfig, logger: Logger) {
-  const { ledger: ledgerConfig, data_dir: dataDir } = config
+  const { ledger: ledgerConfig, data_dir: dataDir, database } = config
   const say = sayTo(logger)
   const store = await openLedgerStore({
     dataDir,
     required: ledgerConfig.required,
+    openDatabase:
+      database.url === undefined
+        ? undefined
+        : async (spoolPath) => await openDatabaseLedger({ ...database, spoolPath, say }),
     openFile: openSqliteLedger,
     openMemory: openMemoryLedger,
     say,
@@ -117,6 +123,8 @@ export async function openHouse(
   const redis = redisUrl === undefined ? undefined : await Redis.open({ url: redisUrl, prefix, deadlineMs, say })
   const gateways = await Gateways.open(redis)
 
+  const { retention_days: retentionDays, max_rows: maxRows } = config.ledger
+  const upkeep = new Upkeep({ store, retentionDays, maxRows, say })
   const progress = showProgress(process.stderr, sayProgress)
   const providers = new Map<string, OpenProvider>()
   for (const [name, options] of Object.entries(config.providers)) {
@@ -220,6 +228,7 @@ export async function openHouse(
       availability.stop()
       await opened.close()
       await keys.close()
+      await upkeep.close()
       await Promise.all([...providers.values()].map((provider) => provider.close()))
       await ledger.close()
       await gateways.close()

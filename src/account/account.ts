@@ -92,12 +92,24 @@ export class Account {
   /** Sums since `since` (milliseconds since 1970; 0 for everything), rows that wait for the disk included. */
   async statistics(since: number): Promise<Statistics> {
     const { ledger, store, baseline } = this.#options
-    await ledger.flush()
-    return summarize(await store.stats(since), baseline.name)
+    await this.#flushed()
+    const stats = await store.stats(since).catch((error: unknown) => {
+      throw new GatewayError('ledger_unavailable', `${ledger.description} cannot be read at the moment`, {
+        retryAfterSeconds: 5,
+        cause: error,
+      })
+    })
+    return summarize(stats, baseline.name)
   }
 
   async find(id: string): Promise<Receipt | undefined> {
-    await this.#options.ledger.flush()
+    await this.#flushed()
     return this.#options.store.find(id)
+  }
+
+  /** Who only looks does not wait for a database that others wait for already. */
+  async #flushed(): Promise<void> {
+    const { ledger } = this.#options
+    if (ledger.trouble === '') await ledger.flush()
   }
 }

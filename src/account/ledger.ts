@@ -37,6 +37,11 @@ export class Ledger {
     return this.#failure
   }
 
+  /** Why rows do not go where they should; they are safe all the same. */
+  get trouble(): string {
+    return this.#failure || (this.#store.trouble?.() ?? '')
+  }
+
   get pendingRows(): number {
     return this.#pending.size
   }

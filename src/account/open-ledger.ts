@@ -4,6 +4,8 @@ import { StartError } from '../core/start-error.ts'
 import type { LedgerStore } from '../stores/store.ts'
 
 export interface OpenLedgerOptions {
+  /** Opens the database, where one is configured; `spoolPath` is a file for the time in which it is away. */
+  readonly openDatabase: ((spoolPath: string) => Promise<LedgerStore>) | undefined
   readonly dataDir: string
   readonly required: boolean
   readonly openFile: (path: string) => Promise<LedgerStore>
@@ -17,6 +19,7 @@ export interface OpenLedgerOptions {
  */
 export async function openLedgerStore(options: OpenLedgerOptions): Promise<LedgerStore> {
   const { dataDir, required, openFile, openMemory, say } = options
+  if (options.openDatabase !== undefined) return await openDatabase(options.openDatabase, options)
   const path = join(dataDir, 'ledger.sqlite')
   try {
     return await openOrReplace(path, openFile, say)
@@ -29,6 +32,23 @@ export async function openLedgerStore(options: OpenLedgerOptions): Promise<Ledge
       `the ledger ${path} cannot be written (${reason}): requests are answered, but their record is gone when this process ends; set HYBRID_DATA_DIR to a folder that can be written`,
     )
     return openMemory()
+  }
+}
+
+async function openDatabase(
+  open: (spoolPath: string) => Promise<LedgerStore>,
+  { dataDir, required }: OpenLedgerOptions,
+): Promise<LedgerStore> {
+  try {
+    const store = await open(join(dataDir, 'spool.sqlite'))
+    const trouble = store.trouble?.() ?? ''
+    if (trouble === '' || !required) return store
+    await store.close()
+    throw new StartError(`${store.description} cannot be written (${trouble}), and ledger.required is true`)
+  } catch (error) {
+    if (error instanceof StartError) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new StartError(`the database of the ledger (database.url, DATABASE_URL): ${reason}`)
   }
 }
 

@@ -11,7 +11,7 @@ import type { Anchor, Calibrated } from '../gateway/calibrate.ts'
 import type { Embedded } from '../gateway/embed.ts'
 import type { Feedback } from '../gateway/feedback.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
-import type { AuditStore, LabelStore } from '../stores/store.ts'
+import type { AuditStore, LabelStore, LedgerStore } from '../stores/store.ts'
 
 /** The opened rooms, as far as commands need them. */
 export interface House {
@@ -48,6 +48,7 @@ export interface House {
 
 /** The ledger alone: nothing is asked of any model. */
 export interface OpenedAccount {
+  readonly store: LedgerStore
   readonly account: Account
   readonly labels: LabelStore
   readonly audit: AuditStore

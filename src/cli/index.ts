@@ -6,6 +6,7 @@ import { config } from './config.ts'
 import { doctor } from './doctor.ts'
 import { evidence } from './evidence.ts'
 import { keys } from './keys.ts'
+import { ledger } from './ledger.ts'
 import { models } from './models.ts'
 import { route } from './route.ts'
 import { serve } from './serve.ts'
@@ -20,6 +21,7 @@ export const commands: readonly Command[] = [
   stats,
   keys,
   audit,
+  ledger,
   evidence,
   calibrate,
   config,

@@ -52,6 +52,10 @@ export const otherVariables: readonly { readonly name: string; readonly meaning:
   { name: 'ANTHROPIC_API_KEY', meaning: 'Key for Claude (`providers.anthropic.api_key` refers to it).' },
   { name: 'OPENAI_API_KEY', meaning: 'Key for OpenAI (`providers.openai.api_key` refers to it).' },
   { name: 'HYBRID_API_KEY', meaning: 'A key that clients of the gateway must send (added to `server.keys`).' },
+  {
+    name: 'DATABASE_URL',
+    meaning: 'PostgreSQL, as `postgres://user:password@host/database` (`database.url` refers to it).',
+  },
   { name: 'REDIS_URL', meaning: 'Redis, as `redis://:password@host:6379` (`redis.url` refers to it).' },
   { name: 'REDIS_HOST', meaning: 'Host of Redis, where REDIS_URL is not set.' },
   { name: 'REDIS_PORT', meaning: 'Port of Redis at REDIS_HOST; 6379 where it is not set.' },
@@ -60,7 +64,7 @@ export const otherVariables: readonly { readonly name: string; readonly meaning:
 ]
 
 /** Names of the design whose part does not exist yet: setting one changes nothing, and the gateway says so. */
-const notYet = ['DATABASE_URL', 'QDRANT_URL', 'ENABLE_TASKWARRIOR_LOGGING']
+const notYet = ['QDRANT_URL', 'ENABLE_TASKWARRIOR_LOGGING']
 
 export interface OverlayValue {
   readonly path: readonly string[]
@@ -99,6 +103,9 @@ export function readEnvironment(environment: Environment): Overlay {
 
   if (environment.HYBRID_ADMIN_KEY?.trim()) {
     values.push({ path: ['server', 'admin_key'], value: 'env:HYBRID_ADMIN_KEY', from: 'HYBRID_ADMIN_KEY' })
+  }
+  if (environment.DATABASE_URL?.trim()) {
+    values.push({ path: ['database', 'url'], value: 'env:DATABASE_URL', from: 'DATABASE_URL' })
   }
   const redisHost = environment.REDIS_HOST?.trim()
   // A reference, since the address may hold a password, and the configuration is printed.

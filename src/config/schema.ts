@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { capabilities } from '../core/model.ts'
 import { providers } from '../providers/index.ts'
+import { databaseSchema, ledgerSchema } from './ledger-schema.ts'
 import { routingFields } from './routing-schema.ts'
 
 const seconds = z.number().min(0)
@@ -167,18 +168,8 @@ export const configSchema = z.strictObject({
       max_bytes: bytes.default(67_108_864).describe('Memory for cached replies.'),
     })
     .prefault({}),
-  ledger: z
-    .strictObject({
-      flush_ms: z.number().int().min(10).max(1000).default(200).describe('Longest time that a row waits in memory.'),
-      max_pending_rows: z
-        .number()
-        .int()
-        .min(1)
-        .default(100_000)
-        .describe('Rows kept while the disk does not take any.'),
-      required: z.boolean().default(false).describe('True refuses requests rather than answer unrecorded ones.'),
-    })
-    .prefault({}),
+  ledger: ledgerSchema,
+  database: databaseSchema,
   availability: z
     .strictObject({
       check_seconds: seconds.min(1).max(86_400).default(10).describe('Pause between two looks at each provider.'),

@@ -8,8 +8,11 @@ import type { Usage } from './usage.ts'
  */
 export type ReceiptStatus = 'open' | 'answered' | 'failed' | 'cancelled' | 'interrupted'
 
-/** How the cache took part: answered from it, waited for an equal request, asked and missed, or was not asked. */
-export type CacheResult = 'hit' | 'coalesced' | 'miss' | 'bypass'
+/**
+ * How the cache took part: answered from it, answered a request that means the same, waited for an equal request, asked
+ * and missed, or was not asked.
+ */
+export type CacheResult = 'hit' | 'semantic' | 'coalesced' | 'miss' | 'bypass'
 
 /** One row of the ledger: everything that happened to one request, in numbers. Holds no prompt and no reply. */
 export interface Receipt {

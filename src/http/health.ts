@@ -33,7 +33,7 @@ function healthReport({ models, availability, account, version, startedAt, isDra
   const states = models.map((model) => ({ model, state: availability(model) }))
   const canAnswer = states.some(({ model, state }) => state.available && model.auto)
   const { ledger } = account
-  const sound = ledger.failure === '' && states.every(({ model, state }) => state.available || !model.auto)
+  const sound = ledger.trouble === '' && states.every(({ model, state }) => state.available || !model.auto)
   return {
     status: canAnswer ? (sound ? 'ok' : 'degraded') : 'down',
     version,
@@ -43,12 +43,22 @@ function healthReport({ models, availability, account, version, startedAt, isDra
       states.map(({ model, state }) => [model.name, state.available ? 'available' : state.reason]),
     ),
     ledger: {
-      store: ledger.description.startsWith('SQLite') ? 'sqlite' : ledger.description,
-      status: ledger.failure === '' ? 'ok' : `failing: ${ledger.failure}`,
+      store: kindOf(ledger.description),
+      status:
+        ledger.failure === ''
+          ? ledger.trouble === ''
+            ? 'ok'
+            : `waiting: ${ledger.trouble}`
+          : `failing: ${ledger.failure}`,
       pending_rows: ledger.pendingRows,
       dropped_rows: ledger.droppedRows,
     },
   }
+}
+
+/** Without the path or the address. */
+function kindOf(description: string): string {
+  return description.split(' ')[0]?.toLowerCase() ?? ''
 }
 
 /** For those who have no key: what works and what does not, and not why, which names addresses. */
@@ -57,6 +67,6 @@ function withoutReasons(report: ReturnType<typeof healthReport>) {
     name,
     state === 'available' ? state : 'not available',
   ])
-  const ledger = report.ledger.status === 'ok' ? 'ok' : 'failing'
+  const ledger = report.ledger.status.split(':')[0] ?? ''
   return { ...report, models: Object.fromEntries(models), ledger: { ...report.ledger, status: ledger } }
 }

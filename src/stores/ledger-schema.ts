@@ -1,5 +1,38 @@
 import type { Assessment, Attempt } from '../core/decision.ts'
 import type { Receipt } from '../core/receipt.ts'
+import type { HourOfUsage } from './usage.ts'
+
+/**
+ * Sums of requests by hour, model, backend and caller, as `usageOf` (usage.ts) makes them of receipts. Part of a
+ * migration that was released: it is never edited, though it is asked elsewhere, too.
+ */
+export function usageSelect(where: string): string {
+  const input = 'input_tokens + cache_read_tokens + cache_write_tokens + cache_write_hour_tokens'
+  return `WITH shares AS (
+      SELECT started_at, model, backend, caller,
+        dialect NOT IN ('shadow', 'judge', 'self-check', 'calibration', 'cache-check') AS requests,
+        status <> 'answered' AS failed,
+        CASE WHEN attempt_count = 1 THEN ${input} ELSE 0 END AS input_tokens,
+        CASE WHEN attempt_count = 1 THEN output_tokens + reasoning_tokens ELSE 0 END AS output_tokens,
+        CASE WHEN attempt_count > 1 THEN 0 ELSE coalesce(cost_nanodollars, 0) END AS cost,
+        cost_nanodollars IS NULL AS unpriced,
+        CASE WHEN cost_nanodollars IS NULL THEN 0 ELSE baseline_nanodollars END AS baseline_cost,
+        cache IN ('hit', 'coalesced', 'semantic') AS cache_hits, cache = 'miss' AS cache_misses, 1 AS row_count
+      FROM requests WHERE ${where}
+      UNION ALL
+      SELECT started_at, attempt.value ->> 'model', attempt.value ->> 'backend', caller, 0, 0,
+        (attempt.value ->> '$.usage.input') + (attempt.value ->> '$.usage.cacheRead')
+          + (attempt.value ->> '$.usage.cacheWrite') + (attempt.value ->> '$.usage.cacheWriteHour'),
+        (attempt.value ->> '$.usage.output') + (attempt.value ->> '$.usage.reasoning'),
+        coalesce(attempt.value ->> 'cost', 0), 0, 0, 0, 0, 0
+      FROM requests, json_each(attempts) AS attempt WHERE attempt_count > 1 AND ${where}
+    )
+    SELECT started_at / 3600000 AS hour, model, backend, caller, min(started_at) AS first_at, sum(requests) AS requests,
+      sum(failed) AS failed, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(cost) AS cost,
+      sum(unpriced) AS unpriced, sum(baseline_cost) AS baseline_cost, sum(cache_hits) AS cache_hits,
+      sum(cache_misses) AS cache_misses, sum(row_count) AS row_count
+    FROM shares GROUP BY hour, model, backend, caller`
+}
 
 /** Forward-only. A statement that was released is never edited; a change is a new entry at the end. */
 export const migrations: readonly string[] = [
@@ -95,6 +128,28 @@ export const migrations: readonly string[] = [
      at INTEGER NOT NULL,
      body TEXT NOT NULL
    ) STRICT;`,
+  `CREATE TABLE usage_hours (
+     hour INTEGER NOT NULL,
+     model TEXT NOT NULL,
+     backend TEXT NOT NULL,
+     caller TEXT NOT NULL,
+     first_at INTEGER NOT NULL,
+     requests INTEGER NOT NULL,
+     failed INTEGER NOT NULL,
+     input_tokens INTEGER NOT NULL,
+     output_tokens INTEGER NOT NULL,
+     cost INTEGER NOT NULL,
+     unpriced INTEGER NOT NULL,
+     baseline_cost INTEGER NOT NULL,
+     cache_hits INTEGER NOT NULL,
+     cache_misses INTEGER NOT NULL,
+     row_count INTEGER NOT NULL,
+     PRIMARY KEY (hour, model, backend, caller)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX requests_open_since ON requests (started_at) WHERE status = 'open';
+   CREATE INDEX requests_pages ON requests (started_at, row_id);
+   DROP INDEX requests_started_at;
+   INSERT INTO usage_hours ${usageSelect("status <> 'open'")};`,
 ]
 
 export const columns = [
@@ -233,4 +288,68 @@ function assessmentOf(json: string): Assessment {
 function attemptsOf(json: string): readonly Attempt[] {
   const attempts: readonly Attempt[] = JSON.parse(json)
   return attempts.map((attempt) => ({ ...attempt, cost: attempt.cost }))
+}
+
+export const usageColumns = [
+  'hour',
+  'model',
+  'backend',
+  'caller',
+  'first_at',
+  'requests',
+  'failed',
+  'input_tokens',
+  'output_tokens',
+  'cost',
+  'unpriced',
+  'baseline_cost',
+  'cache_hits',
+  'cache_misses',
+  'row_count',
+] as const
+
+/** How a row of usage meets the one that is there: `table` names the latter. */
+export const usageConflict = `ON CONFLICT (hour, model, backend, caller) DO UPDATE SET ${usageColumns
+  .slice(5)
+  .map((column) => `${column} = usage_hours.${column} + excluded.${column}`)
+  .join(', ')}`
+
+export function toUsageRow(usage: HourOfUsage): Record<(typeof usageColumns)[number], string | number> {
+  return {
+    hour: usage.hour,
+    model: usage.model,
+    backend: usage.backend,
+    caller: usage.caller,
+    first_at: usage.firstAt,
+    requests: usage.requests,
+    failed: usage.failed,
+    input_tokens: usage.inputTokens,
+    output_tokens: usage.outputTokens,
+    cost: usage.cost,
+    unpriced: usage.unpriced,
+    baseline_cost: usage.baselineCost,
+    cache_hits: usage.cacheHits,
+    cache_misses: usage.cacheMisses,
+    row_count: usage.rows,
+  }
+}
+
+export function fromUsageRow(row: Readonly<Record<string, unknown>>): HourOfUsage {
+  return {
+    hour: Number(row.hour),
+    model: String(row.model),
+    backend: String(row.backend),
+    caller: String(row.caller),
+    firstAt: Number(row.first_at),
+    requests: Number(row.requests),
+    failed: Number(row.failed),
+    inputTokens: Number(row.input_tokens),
+    outputTokens: Number(row.output_tokens),
+    cost: Number(row.cost),
+    unpriced: Number(row.unpriced),
+    baselineCost: Number(row.baseline_cost),
+    cacheHits: Number(row.cache_hits),
+    cacheMisses: Number(row.cache_misses),
+    rows: Number(row.row_count),
+  }
 }

@@ -5,8 +5,13 @@ import { dirname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { LedgerStats, LedgerStore } from './store.ts'
 
+/** A ledger from which rows can be taken away again: it is where they wait for another one. */
+export interface FileLedger extends LedgerStore {
+  readonly remove: (rowIds: readonly string[]) => Promise<void>
+}
+
 /** A ledger in one file, written by a thread of its own in WAL mode. Throws where the file cannot be written. */
-export async function openSqliteLedger(path: string): Promise<LedgerStore> {
+export async function openSqliteLedger(path: string): Promise<FileLedger> {
   if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true })
   const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
     workerData: { path, writer: `${hostname()}:${process.pid}:${Date.now()}` },
@@ -59,6 +64,10 @@ export async function openSqliteLedger(path: string): Promise<LedgerStore> {
     find: (id) => ask('find', id),
     recent: (limit) => ask('recent', limit),
     spent: (since) => ask('spent', since),
+    page: (options) => ask('page', options),
+    prune: (options) => ask('prune', options),
+    usage: (since) => ask('usage', since),
+    checkUsage: () => ask('checkUsage'),
     labels: {
       add: (labels, keep) => ask('addLabels', { labels, keep }),
       all: () => ask('allLabels'),
@@ -78,6 +87,7 @@ export async function openSqliteLedger(path: string): Promise<LedgerStore> {
       append: (entry) => ask('appendAudit', entry),
       recent: (limit) => ask('recentAudit', limit),
     },
+    remove: (rowIds) => ask('remove', rowIds),
     closeOrphans: () => ask<number>('closeOrphans'),
     async close() {
       await ask('close')

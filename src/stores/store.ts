@@ -1,6 +1,7 @@
 import type { ApiKey, AuditEntry } from '../core/api-key.ts'
 import type { Label } from '../core/evidence.ts'
 import type { Receipt } from '../core/receipt.ts'
+import type { HourOfUsage } from './usage.ts'
 
 /** Sums over the rows of one group; money in nano-dollars. */
 export interface Totals {
@@ -28,10 +29,37 @@ export interface LedgerStats {
   readonly since: number
 }
 
+/** A place in the ledger: rows follow each other by their start, those of one instant by their row id. */
+export interface Place {
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+  readonly rowId: string
+}
+
+export interface PageOptions {
+  /** Rows behind this one; from the beginning where it is left out. */
+  readonly after?: Place
+  /** Rows that started at or after, and before, milliseconds since 1970. */
+  readonly since?: number
+  readonly until?: number
+  readonly limit: number
+}
+
+export interface PruneOptions {
+  /** Rows that started before are deleted; their sums stay. */
+  readonly before: number
+  /** More than so many rows are not kept, the newest ones. */
+  readonly keep: number
+  /** Most that are deleted at once: others want to write, too. */
+  readonly limit: number
+}
+
 /** Where receipts are kept. Every driver passes `test/contract/ledger-store.ts`. */
 export interface LedgerStore {
   /** For people: `SQLite at …`. */
   readonly description: string
+  /** Why rows do not go where they should at the moment; empty while they do. */
+  readonly trouble?: () => string
   /** Writes all rows or none; a row whose `rowId` is there already is replaced. Throws what the database throws. */
   readonly write: (rows: readonly Receipt[]) => Promise<void>
   /** Closed rows that started at or after `since` (milliseconds since 1970). */
@@ -42,6 +70,14 @@ export interface LedgerStore {
   readonly recent: (limit: number) => Promise<readonly Receipt[]>
   /** Nano-dollars since `since`, by caller; the empty name is the sum of all. */
   readonly spent: (since: number) => Promise<ReadonlyMap<string, number>>
+  /** Rows in their order, oldest first. */
+  readonly page: (options: PageOptions) => Promise<readonly Receipt[]>
+  /** Deletes one batch of old rows; says how many. None that is open is deleted. */
+  readonly prune: (options: PruneOptions) => Promise<number>
+  /** Sums by hour, for the hours that began at or after `since`. */
+  readonly usage: (since: number) => Promise<readonly HourOfUsage[]>
+  /** Hours whose sums are not those of their rows, where all of these are still there. Reads the whole ledger. */
+  readonly checkUsage: () => Promise<readonly number[]>
   readonly labels: LabelStore
   readonly keys: KeyStore
   readonly audit: AuditStore

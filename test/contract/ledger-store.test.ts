@@ -2,18 +2,28 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
+import fc from 'fast-check'
+import type { ApiKey, AuditEntry } from '../../src/core/api-key.ts'
 import type { Label } from '../../src/core/evidence.ts'
 import type { Receipt } from '../../src/core/receipt.ts'
 import { ledgerDrivers } from '../../src/stores/index.ts'
 import type { LedgerStore } from '../../src/stores/store.ts'
+import { usageOf } from '../../src/stores/usage.ts'
+import { type PostgresServer, startPostgres } from '../fixtures/postgres-server.ts'
 import { attempt, receipt } from '../fixtures/receipt.ts'
 
-for (const { name, open } of ledgerDrivers) {
+for (const { name, where, open } of ledgerDrivers) {
   describe(`ledger store: ${name}`, () => {
+    let server: PostgresServer | undefined
+    before(async () => {
+      if (where === 'server') server = await startPostgres()
+    })
+    after(() => server?.stop())
+
     const withStore = async (body: (store: LedgerStore) => Promise<void>) => {
       const folder = mkdtempSync(join(tmpdir(), 'ledger-'))
-      const store = await open(join(folder, 'ledger.sqlite'))
+      const store = await open((await server?.createDatabase()) ?? join(folder, 'ledger.sqlite'))
       try {
         await body(store)
       } finally {
@@ -222,6 +232,206 @@ for (const { name, open } of ledgerDrivers) {
         }))
     })
 
+    describe('sums by hour', () => {
+      const hour = 3_600_000
+      const models = fc.constantFrom('a', 'b')
+      const attempts = fc.array(
+        fc.record({
+          model: models,
+          backend: fc.constantFrom('local', 'cloud'),
+          cost: fc.option(fc.nat(1000)),
+          input: fc.nat(9),
+        }),
+        { maxLength: 3 },
+      )
+      const rows = fc.array(
+        fc.record({
+          id: fc.constantFrom('1', '2', '3', '4', '5', '6'),
+          status: fc.constantFrom('open', 'answered', 'failed', 'cancelled'),
+          dialect: fc.constantFrom('native', 'openai', 'judge', 'shadow', 'cache-check'),
+          cache: fc.constantFrom('hit', 'semantic', 'coalesced', 'miss', 'bypass'),
+          startedAt: fc.nat(4 * hour),
+          model: models,
+          caller: fc.constantFrom('', 'x', 'y'),
+          cost: fc.option(fc.nat(1000)),
+          baselineCost: fc.nat(1000),
+          attempts,
+        }),
+        { minLength: 1, maxLength: 12 },
+      )
+      type Drawn = typeof rows extends fc.Arbitrary<readonly (infer Row)[]> ? Row : never
+      const receiptOf = ({ cost, caller, attempts: calls, ...row }: Drawn, startedAt: number): Receipt =>
+        receipt({
+          ...row,
+          startedAt,
+          rowId: row.id,
+          cost: cost ?? undefined,
+          ...(caller !== '' && { caller }),
+          attempts: calls.map(({ cost: paid, input, ...call }) =>
+            attempt({
+              ...call,
+              backend: call.backend as 'local',
+              cost: paid ?? undefined,
+              usage: { input, cacheRead: 1, cacheWrite: 0, cacheWriteHour: 0, output: 2, reasoning: 1 },
+            }),
+          ),
+        } as Partial<Receipt>)
+
+      test('are those of the rows, however these come, replace each other and are asked for', () =>
+        withStore(async (store) => {
+          const known = new Map<string, Receipt>()
+          const run = fc.asyncProperty(fc.array(rows, { maxLength: 4 }), fc.nat(4 * hour), async (batches, since) => {
+            for (const batch of batches) {
+              // A row keeps the time at which it was opened.
+              const receipts = batch.map((row) =>
+                receiptOf(row, known.get(row.id)?.startedAt ?? Number(row.id) * 2_000_000),
+              )
+              await store.write(receipts)
+              for (const one of receipts) {
+                const before = known.get(one.rowId)
+                if (one.status !== 'open' || before === undefined || before.status === 'open') known.set(one.rowId, one)
+              }
+            }
+            const inside = [...known.values()].filter(({ startedAt }) => startedAt >= since)
+            const { groups } = await store.stats(since)
+            const wanted = usageOf(inside)
+            const sum = (list: readonly { readonly model: string; readonly cost: number }[], model: string) =>
+              list.filter((one) => one.model === model).reduce((total, { cost }) => total + cost, 0)
+            for (const model of ['a', 'b']) assert.equal(sum(groups, model), sum(wanted, model))
+            for (const field of [
+              'requests',
+              'failed',
+              'inputTokens',
+              'outputTokens',
+              'unpriced',
+              'baselineCost',
+              'cacheHits',
+              'cacheMisses',
+            ] as const) {
+              const all = (list: readonly Readonly<Record<typeof field, number>>[]) =>
+                list.reduce((total, one) => total + one[field], 0)
+              assert.equal(all(groups), all(wanted), field)
+            }
+            const spent = await store.spent(since)
+            const paid = inside.reduce((total, { status, cost, attempts: calls }) => {
+              const closed = calls.length > 1 ? calls.reduce((sum, call) => sum + (call.cost ?? 0), 0) : (cost ?? 0)
+              return total + (status === 'open' ? (cost ?? 0) : closed)
+            }, 0)
+            assert.equal(spent.get(''), paid)
+            assert.deepEqual(await store.checkUsage(), [])
+          })
+          await fc.assert(run, { numRuns: 25, seed: 7 })
+        }))
+
+      test('stay when their rows are deleted', () =>
+        withStore(async (store) => {
+          const old = Array.from({ length: 5 }, (_, index) =>
+            receipt({ id: `old ${index}`, startedAt: index, cost: 3 }),
+          )
+          const young = Array.from({ length: 5 }, (_, index) =>
+            receipt({ id: `young ${index}`, startedAt: 9 * hour + index }),
+          )
+          await store.write([...old, ...young, receipt({ id: 'open', status: 'open', startedAt: 1 })])
+          assert.equal(await store.prune({ before: hour, keep: 1000, limit: 3 }), 3)
+          assert.equal(await store.prune({ before: hour, keep: 1000, limit: 3 }), 2)
+          assert.equal(await store.prune({ before: hour, keep: 1000, limit: 3 }), 0)
+          assert.equal((await store.stats(0)).groups[0]?.requests, 10)
+          assert.equal((await store.spent(0)).get(''), 15)
+          assert.notEqual(await store.find('open'), undefined)
+          assert.equal(await store.find('old 0'), undefined)
+        }))
+
+      test('tell how many rows there are, so that only the newest are kept', () =>
+        withStore(async (store) => {
+          const inHour = (at: number) =>
+            Array.from({ length: 10 }, (_, index) => receipt({ id: `${at} ${index}`, startedAt: at * hour + index }))
+          await store.write([1, 2, 3].flatMap(inHour))
+          assert.equal(await store.prune({ before: 0, keep: 25, limit: 1000 }), 10)
+          assert.deepEqual((await store.page({ limit: 100 })).length, 20)
+        }))
+    })
+
+    test('rows come page by page, in their order, each once', () =>
+      withStore(async (store) => {
+        const all = Array.from({ length: 25 }, (_, index) => receipt({ id: String(100 + index), startedAt: index % 3 }))
+        await store.write(all)
+        const seen: string[] = []
+        for (let after: Receipt | undefined; ; ) {
+          const page = await store.page({ limit: 4, since: 1, ...(after !== undefined && { after }) })
+          if (page.length === 0) break
+          seen.push(...page.map(({ id }) => id))
+          after = page.at(-1)
+        }
+        const wanted = all
+          .filter(({ startedAt }) => startedAt >= 1)
+          .sort((a, b) => a.startedAt - b.startedAt || (a.id < b.id ? -1 : 1))
+        assert.deepEqual(
+          seen,
+          wanted.map(({ id }) => id),
+        )
+        assert.equal((await store.page({ limit: 100, until: 1 })).length, 9)
+      }))
+
+    test('a row that comes late and open does not undo one that is closed', () =>
+      withStore(async (store) => {
+        await store.write([receipt({ id: 'a', status: 'answered', cost: 5 })])
+        await store.write([receipt({ id: 'a', status: 'open', cost: 1 })])
+        assert.equal((await store.find('a'))?.status, 'answered')
+        assert.equal((await store.stats(0)).groups[0]?.cost, 5)
+      }))
+
+    test('text of every kind comes back, but for the zero character', () =>
+      withStore(async (store) => {
+        const reasoning = '“quotes” \\ \n \u{1F600} \x1b[31m'
+        await store.write([receipt({ id: 'a', reasoning }), receipt({ id: 'b', reasoning: 'a\0b' })])
+        assert.equal((await store.find('a'))?.reasoning, reasoning)
+        assert.match((await store.find('b'))?.reasoning ?? '', /^a.b$/s)
+      }))
+
+    test('keys: replaced by id, in their order, every change shows', () =>
+      withStore(async ({ keys }) => {
+        const key = (id: string, createdAt: number): ApiKey => ({
+          id,
+          name: id,
+          team: '',
+          scopes: ['chat'],
+          hash: { salt: 's', digest: 'd' },
+          labels: { a: 'b' },
+          createdAt,
+        })
+        const before = await keys.changes()
+        await keys.put(key('b', 1))
+        await keys.put(key('a', 2))
+        await keys.put({ ...key('b', 1), revokedAt: 5 })
+        assert.equal(await keys.changes(), before + 3)
+        assert.deepEqual(await keys.all(), [{ ...key('b', 1), revokedAt: 5 }, key('a', 2)])
+        await keys.used(
+          new Map([
+            ['a', 100],
+            ['nobody', 7],
+          ]),
+        )
+        await keys.used(new Map([['a', 50]]))
+        await keys.put({ ...key('a', 2), name: 'other' })
+        assert.deepEqual((await keys.all()).at(-1), { ...key('a', 2), name: 'other', lastUsedAt: 100 })
+        assert.equal(await keys.changes(), before + 4)
+      }))
+
+    test('the audit log, newest first', () =>
+      withStore(async ({ audit }) => {
+        const entry = (at: number): AuditEntry => ({
+          at,
+          actor: 'a',
+          actorName: 'A',
+          action: 'x',
+          target: 't',
+          address: '',
+          details: ['d'],
+        })
+        for (const at of [1, 2, 3]) await audit.append(entry(at))
+        assert.deepEqual(await audit.recent(2), [entry(3), entry(2)])
+      }))
+
     test('the row of a request that is closed replaces the one that was opened', () =>
       withStore(async (store) => {
         await store.write([receipt({ id: 'a', status: 'open' })])
@@ -314,8 +524,8 @@ for (const { name, open } of ledgerDrivers) {
     test('hostile text is only text', () =>
       withStore(async (store) => {
         const id = "'); DROP TABLE requests; --"
-        await store.write([receipt({ id, reasoning: '\u0000\ud83d\ude00"\n' })])
-        assert.equal((await store.find(id))?.reasoning, '\u0000\ud83d\ude00"\n')
+        await store.write([receipt({ id, reasoning: '\ud83d\ude00"\n' })])
+        assert.equal((await store.find(id))?.reasoning, '\ud83d\ude00"\n')
       }))
 
     test('all rows of a batch are written, or none', () =>
