@@ -33,6 +33,8 @@ import { isLoopback } from './http/door.ts'
 import { keyRoutes } from './http/key-routes.ts'
 import { createServer, packageVersion } from './http/server.ts'
 import { KeyRing } from './keys/key-ring.ts'
+import type { Limits } from './limits/limits.ts'
+import { openLimits } from './limits/open-limits.ts'
 import { wantedFile } from './model-files/catalog.ts'
 import { openProvider } from './providers/index.ts'
 import type { OpenProvider } from './providers/provider.ts'
@@ -108,7 +110,7 @@ export async function openHouse(
   loaded: LoadedConfig,
   logger: Logger,
   sayProgress: Say = sayTo(logger),
-): Promise<House & { rooms: Rooms; keys: KeyRing; audit: AuditStore }> {
+): Promise<House & { rooms: Rooms; keys: KeyRing; audit: AuditStore; limits: Limits }> {
   const { config, warnings } = loaded
   const say = sayTo(logger)
   for (const warning of warnings) say('warn', warning)
@@ -123,6 +125,7 @@ export async function openHouse(
   const redis = redisUrl === undefined ? undefined : await Redis.open({ url: redisUrl, prefix, deadlineMs, say })
   const gateways = await Gateways.open(redis)
 
+  const limits = openLimits({ config: config.limits, redis, gateways, refused: metrics.limited })
   const { retention_days: retentionDays, max_rows: maxRows } = config.ledger
   const upkeep = new Upkeep({ store, retentionDays, maxRows, say })
   const progress = showProgress(process.stderr, sayProgress)
@@ -185,12 +188,14 @@ export async function openHouse(
     providers,
     account,
     answerTimeoutSeconds: config.limits.answer_timeout_seconds,
+    limits,
     ...opened.steer,
   }
   await availability.start()
 
   return {
     rooms,
+    limits,
     keys,
     audit: store.audit,
     models: config.models,
@@ -227,6 +232,7 @@ export async function openHouse(
     async close() {
       availability.stop()
       await opened.close()
+      limits.close()
       await keys.close()
       await upkeep.close()
       await Promise.all([...providers.values()].map((provider) => provider.close()))
@@ -289,7 +295,7 @@ async function serve(loaded: LoadedConfig): Promise<void> {
     config: config.server,
     keys: house.keys,
     adminRoutes: keyRoutes(house.keys, house.audit),
-    rate: config.limits.rate,
+    limits: house.limits,
     maxPromptCharacters: config.limits.max_prompt_characters,
     dialects,
     answer: house.answer,

@@ -100,6 +100,13 @@ export function createMetrics() {
     registers,
   })
 
+  const limited = new Counter({
+    name: 'api_gateway_limited_total',
+    help: 'Requests that a limit refused: rate, parallel, tokens.',
+    labelNames: ['kind'],
+    registers,
+  })
+
   return {
     registry,
     /** Counts one closed request. */
@@ -129,6 +136,10 @@ export function createMetrics() {
     refused(code: string): void {
       refused.inc({ code })
       requests.inc({ model: 'none', backend: 'none', status: 'refused' })
+    },
+    /** Counts one refusal of a limit. */
+    limited(kind: 'rate' | 'parallel' | 'tokens'): void {
+      limited.inc({ kind })
     },
     watch(gauges: Gauges): void {
       gauge('api_gateway_ledger_pending_rows', 'Ledger rows that wait for the disk.', gauges.ledgerPendingRows)

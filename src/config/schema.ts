@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { capabilities } from '../core/model.ts'
 import { providers } from '../providers/index.ts'
 import { databaseSchema, ledgerSchema } from './ledger-schema.ts'
+import { limitsSchema } from './limits-schema.ts'
 import { routingFields } from './routing-schema.ts'
 
 const seconds = z.number().min(0)
@@ -93,21 +94,7 @@ export const configSchema = z.strictObject({
       drain_seconds: seconds.default(30).describe('Time that running requests get to finish after SIGTERM.'),
     })
     .prefault({}),
-  limits: z
-    .strictObject({
-      rate: z
-        .string()
-        .regex(/^(off|[1-9]\d*\/(second|minute|hour))$/, 'must be off, or a number of requests as in 60/minute')
-        .default('60/minute')
-        .describe('Requests that one client (key, or address) may make: `60/minute`, `5/second`, `1000/hour`, `off`.'),
-      max_prompt_characters: z.number().int().min(1).default(100_000).describe('Longest single message.'),
-      answer_timeout_seconds: seconds
-        .min(0.01)
-        .max(86_400)
-        .default(600)
-        .describe('Longest time for one whole answer, all attempts together.'),
-    })
-    .prefault({}),
+  limits: limitsSchema,
   router: z
     .strictObject({
       strategy: z

@@ -1,10 +1,13 @@
 import type { Account } from '../account/account.ts'
 import type { ExactCache } from '../cache/exact-cache.ts'
 import type { Decision } from '../core/decision.ts'
+import { GatewayError } from '../core/errors.ts'
 import type { ReplyChoice } from '../core/message-builder.ts'
 import type { ModelCard } from '../core/model.ts'
 import type { Receipt } from '../core/receipt.ts'
-import type { ChatRequest } from '../core/request.ts'
+import { type ChatRequest, estimatePromptTokens } from '../core/request.ts'
+import { inputTokens, outputTokens } from '../core/usage.ts'
+import type { Limits, TokenPass } from '../limits/limits.ts'
 import type { OpenProvider } from '../providers/provider.ts'
 import type { RouterPolicy } from '../router/candidates.ts'
 import { decide } from '../router/decide.ts'
@@ -35,6 +38,8 @@ export interface Rooms {
   readonly steering?: Steering
   readonly lookTwo?: LookTwo
   readonly spending?: Spending
+  /** Sets aside the tokens that a request may take. */
+  readonly limits?: Pick<Limits, 'takeTokens'>
   /** Told of every request that was answered by a model, after its answer was given. */
   readonly follow?: (answered: Answered) => void
 }
@@ -67,6 +72,7 @@ export async function* answer(request: ChatRequest, rooms: Rooms, client: AbortS
   const { signal, clear } = startDeadline(client, rooms.answerTimeoutSeconds)
   let drop: (error?: unknown) => void = () => {}
   let choices: readonly ReplyChoice[] = []
+  let tokens: TokenPass | undefined
 
   try {
     const recall = await cache.recall(request, signal)
@@ -89,6 +95,7 @@ export async function* answer(request: ChatRequest, rooms: Rooms, client: AbortS
     }
 
     drop = recall.drop
+    tokens = await rooms.limits?.takeTokens(request.holder, mostTokens(request, rooms))
     const reportDown = availability.reportDown.bind(availability)
     const explainNone = () => explainNoModel(rooms)
     const { lookTwo, spending } = rooms
@@ -123,14 +130,25 @@ export async function* answer(request: ChatRequest, rooms: Rooms, client: AbortS
     rooms.follow?.({ request, decision, receipt: answered, choices })
     yield end(choices, answered)
   } catch (error) {
-    drop(signal.aborted ? undefined : error)
+    drop(signal.aborted || isOwn(error) ? undefined : error)
     receipt.failed(error)
     throw error
   } finally {
     clear()
     drop()
-    receipt.close()
+    const { attempts } = receipt.close()
+    tokens?.settle(attempts.reduce((sum, { usage }) => sum + inputTokens(usage) + outputTokens(usage), 0))
   }
+}
+
+/** Prompt and reply of one call, as far as can be told before it. */
+function mostTokens(request: ChatRequest, { policy }: Rooms): number {
+  return estimatePromptTokens(request) + (request.choices ?? 1) * (request.maxTokens ?? policy.expectedOutputTokens)
+}
+
+/** What this caller may not have, another who waits for the same answer may. */
+function isOwn(error: unknown): boolean {
+  return error instanceof GatewayError && ['rate_limited', 'budget_spent', 'forbidden'].includes(error.code)
 }
 
 function end(choices: readonly ReplyChoice[], receipt: Receipt): AnswerEnd {

@@ -3,15 +3,16 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { GatewayError, toGatewayError } from '../core/errors.ts'
 import type { KeyHolder, Scope } from '../core/key-holder.ts'
 import type { Dialect, Route } from '../dialects/dialect.ts'
+import type { Limits } from '../limits/limits.ts'
 import { type AdminRoute, addAdminRoutes } from './admin-routes.ts'
 import { addBodyParsers } from './body-parsers.ts'
 import { addCors } from './cors.ts'
 import { Door, type Keys } from './door.ts'
+import { enter } from './enter.ts'
 import { dialectOf, parserRefusal, refusalOfHead, translateServerError } from './errors.ts'
 import { addHealth } from './health.ts'
 import { openApiDocument } from './openapi.ts'
 import { operations, type Rooms } from './operations.ts'
-import { RateLimit } from './rate-limit.ts'
 import { requestIdOf } from './request-id.ts'
 
 declare module 'fastify' {
@@ -38,7 +39,7 @@ export interface ServerOptions extends Rooms {
     readonly early_reply_seconds: number
     readonly drain_seconds: number
   }
-  readonly rate: string
+  readonly limits: Pick<Limits, 'enter'>
   readonly keys: Keys
   readonly adminRoutes: readonly AdminRoute[]
   readonly dialects: readonly Dialect[]
@@ -125,7 +126,6 @@ export function createServer(options: ServerOptions): Server {
 
   const { host, hosts, open_metrics: openMetrics } = config
   const door = new Door({ keys: options.keys, host, hosts, openMetrics })
-  const limit = new RateLimit(options.rate)
   const handle = operations({
     ...options,
     stopping: stopping.signal,
@@ -148,7 +148,7 @@ export function createServer(options: ServerOptions): Server {
           const headers = dialect.headers?.(request.id)
           if (headers !== undefined) reply.headers(headers)
           // What the gateway knows already costs nothing, and clients ask for it again and again.
-          admit(request, reply, route)
+          await admit(request, reply, route)
         },
         handler: async (request, reply) => handle({ dialect, route, request, reply }),
       })
@@ -185,22 +185,12 @@ export function createServer(options: ServerOptions): Server {
     openapi: '/openapi.json',
   }))
 
-  function admit(request: FastifyRequest, reply: FastifyReply, { does }: Route): void {
+  async function admit(request: FastifyRequest, reply: FastifyReply, { does }: Route): Promise<void> {
     if (draining) throw new GatewayError('shutting_down', 'the gateway is stopping', { retryAfterSeconds: 5 })
     const scope: Scope = does === 'stats' ? 'metrics' : 'chat'
     request.holder = door.admit(request, scope)
     request.caller = request.holder?.id ?? ''
-    const client = request.holder?.id ?? request.ip
-    const counts = does !== 'info' && does !== 'stats'
-    const verdict = counts ? limit.take(client) : undefined
-    if (verdict === undefined) return
-
-    reply.header('ratelimit-limit', verdict.limit)
-    reply.header('ratelimit-remaining', verdict.remaining)
-    reply.header('ratelimit-reset', verdict.resetSeconds)
-    if (verdict.allowed) return
-    const message = `more than ${options.rate} requests: wait ${verdict.resetSeconds} s (limits.rate, RATE_LIMIT)`
-    throw new GatewayError('rate_limited', message, { retryAfterSeconds: verdict.resetSeconds })
+    await enter(options.limits, request, reply, does !== 'info' && does !== 'stats')
   }
 
   /** The path exists for another method, or not at all. */

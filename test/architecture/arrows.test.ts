@@ -10,6 +10,7 @@ import { test } from 'node:test'
 const arrows: Readonly<Record<string, readonly string[]>> = {
   core: [],
   redis: ['core'],
+  limits: ['core', 'redis'],
   stores: ['core'],
   keys: ['core', 'stores/store'],
   'serve-native': ['core', 'dialects/dialect', 'dialects/check'],
@@ -50,11 +51,12 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'evidence',
     'check',
     'policy',
+    'limits',
     'signals/signal',
     'providers/provider',
   ],
   config: ['core', 'policy', 'dialects/index', 'signals/index', 'providers/index', 'stores/index'],
-  http: ['core', 'dialects/dialect', 'dialects/check', 'gateway', 'account', 'keys', 'stores/store'],
+  http: ['core', 'dialects/dialect', 'dialects/check', 'gateway', 'account', 'keys', 'limits', 'stores/store'],
   cli: ['core', 'config', 'gateway', 'account', 'evidence', 'keys', 'stores/store'],
 }
 

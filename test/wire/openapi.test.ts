@@ -950,7 +950,10 @@ function printedRoutes({ app }: TestGateway): string[] {
     ([, indent = '', step, methods]) => {
       const depth = indent.length / 4
       above.splice(depth, above.length, `${step}`)
-      const path = above.join('').replace(/\/?\*$/, '/{name}').replaceAll(/:(\w+)/g, '{$1}')
+      const path = above
+        .join('')
+        .replace(/\/?\*$/, '/{name}')
+        .replaceAll(/:(\w+)/g, '{$1}')
       const taken = methods?.split(', ').filter((method) => method !== 'HEAD') ?? []
       return taken.map((method) => `${method} ${path}`)
     },
