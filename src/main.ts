@@ -31,6 +31,7 @@ import { openSteer } from './gateway/open-steer.ts'
 import { ToolLoops } from './gateway/tool-loops.ts'
 import { isLoopback } from './http/door.ts'
 import { keyRoutes } from './http/key-routes.ts'
+import { ledgerRoutes } from './http/ledger-routes.ts'
 import { createServer, packageVersion } from './http/server.ts'
 import { KeyRing } from './keys/key-ring.ts'
 import type { Limits } from './limits/limits.ts'
@@ -116,7 +117,10 @@ export async function openHouse(
   for (const warning of warnings) say('warn', warning)
 
   const { store, metrics, ledger, account, openKeys } = await openAccount(loaded, logger)
-  const keys = await openKeys()
+  const keys = await openKeys().catch(async (error: unknown) => {
+    await ledger.close()
+    throw error
+  })
   const orphans = await store.closeOrphans()
   if (orphans > 0)
     say('warn', `${orphans} requests were interrupted when an earlier process died; the ledger says so now`)
@@ -165,6 +169,7 @@ export async function openHouse(
   metrics.watch({
     ledgerPendingRows: () => ledger.pendingRows,
     ledgerDroppedRows: () => ledger.droppedRows,
+    ledgerAway: () => Number(ledger.trouble !== ''),
     cacheBytes: () => cache.bytes,
     inFlight: () => account.openRequests,
     alarms: () => opened.policy.alarm.active,
@@ -294,7 +299,7 @@ async function serve(loaded: LoadedConfig): Promise<void> {
   const server = createServer({
     config: config.server,
     keys: house.keys,
-    adminRoutes: keyRoutes(house.keys, house.audit),
+    adminRoutes: [...keyRoutes(house.keys, house.audit), ...ledgerRoutes(house.account)],
     limits: house.limits,
     maxPromptCharacters: config.limits.max_prompt_characters,
     dialects,

@@ -91,20 +91,24 @@ export class Account {
 
   /** Sums since `since` (milliseconds since 1970; 0 for everything), rows that wait for the disk included. */
   async statistics(since: number): Promise<Statistics> {
-    const { ledger, store, baseline } = this.#options
+    const stats = await this.read((store) => store.stats(since))
+    return summarize(stats, this.#options.baseline.name)
+  }
+
+  async find(id: string): Promise<Receipt | undefined> {
+    return await this.read((store) => store.find(id))
+  }
+
+  /** Asks the ledger, with the rows that waited for the disk; a ledger that does not answer is no fault of the gateway. */
+  async read<Result>(work: (store: LedgerStore) => Promise<Result>): Promise<Result> {
+    const { ledger, store } = this.#options
     await this.#flushed()
-    const stats = await store.stats(since).catch((error: unknown) => {
+    return await work(store).catch((error: unknown) => {
       throw new GatewayError('ledger_unavailable', `${ledger.description} cannot be read at the moment`, {
         retryAfterSeconds: 5,
         cause: error,
       })
     })
-    return summarize(stats, baseline.name)
-  }
-
-  async find(id: string): Promise<Receipt | undefined> {
-    await this.#flushed()
-    return this.#options.store.find(id)
   }
 
   /** Who only looks does not wait for a database that others wait for already. */

@@ -23,7 +23,7 @@ describe('the export', async () => {
       firstContentMs: undefined,
     }),
   )
-  await store.write([...rows, receipt({ id: '=HYPERLINK("x")', startedAt: 50_000, reasoning: 'a "b",\nc' })])
+  await store.write([...rows, receipt({ id: '=HYPERLINK("x")', startedAt: 50_000, reasoning: 'a "b",\r\nc' })])
   const all = { since: 0, until: Number.MAX_SAFE_INTEGER }
 
   test('CSV has every row once, and no formula', async () => {
@@ -38,10 +38,10 @@ describe('the export', async () => {
       [lines[8], lines[9]].map((line) => line?.split(',')[costAt]),
       ['', '8'],
     )
-    await writeCsv(store, file, { since: 50_000, until: 50_001 })
+    assert.equal(await writeCsv(store, file, { since: 50_000, until: 50_001 }), 1)
     const text = readFileSync(file, 'utf8')
     assert.ok(text.includes(`"'=HYPERLINK(""x"")"`))
-    assert.ok(text.includes('"a ""b"",\nc"'))
+    assert.ok(text.includes('"a ""b"",\r\nc"'))
   })
 
   test('Parquet has every row once, with its types', async () => {

@@ -56,23 +56,35 @@ const fields: readonly Field[] = [
   { name: 'reasoning', type: 'STRING', read: ({ reasoning }) => reasoning },
 ]
 
-/** The ledger as CSV (RFC 4180), page by page: nothing of it is held. */
-export async function* csvOf(store: LedgerStore, options: ExportOptions): AsyncGenerator<string> {
+/** The same of one request, for programs; times as ISO 8601. */
+export function recordOf(receipt: Receipt): Readonly<Record<string, Value>> {
+  const entries = fields.map(({ name, type, read }) => {
+    const value = read(receipt)
+    return [name, type === 'TIMESTAMP' ? new Date(Number(value)).toISOString() : value]
+  })
+  return Object.fromEntries(entries)
+}
+
+/** The ledger as CSV (RFC 4180), page by page: nothing of it is held. `wrote` is told how many rows are in each. */
+export async function* csvOf(
+  store: LedgerStore,
+  options: ExportOptions,
+  wrote: (rows: number) => void = () => {},
+): AsyncGenerator<string> {
   yield `${fields.map(({ name }) => name).join(',')}\r\n`
   for await (const page of pagesOf(store, options)) {
     yield page.map((receipt) => `${fields.map((field) => cell(field, receipt)).join(',')}\r\n`).join('')
+    wrote(page.length)
   }
 }
 
+/** Says how many rows there were. */
 export async function writeCsv(store: LedgerStore, file: string, options: ExportOptions): Promise<number> {
-  let rows = -1
-  const counted = async function* () {
-    for await (const text of csvOf(store, options)) {
-      rows += text.split('\r\n').length - 1
-      yield text
-    }
-  }
-  await pipeline(Readable.from(counted()), createWriteStream(file))
+  let rows = 0
+  const lines = csvOf(store, options, (count) => {
+    rows += count
+  })
+  await pipeline(Readable.from(lines), createWriteStream(file))
   return rows
 }
 

@@ -75,6 +75,17 @@ test('a row that is recorded while it is being written is written again', async 
   await ledger.close()
 })
 
+test('many that look at once wait for one and the same write (litellm #19555)', async () => {
+  const { ledger, written } = await openLedger()
+  ledger.record(receipt({ id: 'a' }))
+  const first = ledger.flush()
+  ledger.record(receipt({ id: 'b' }))
+  await Promise.all([first, ...Array.from({ length: 51 }, () => ledger.flush())])
+  assert.deepEqual(written.flat().toSorted(), ['a', 'b'])
+  assert.equal(ledger.pendingRows, 0)
+  await ledger.close()
+})
+
 async function openLedger(options: { flushMs?: number; maxPendingRows?: number } = {}) {
   const store = await openMemoryLedger()
   const disk = { full: false }

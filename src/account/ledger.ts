@@ -22,6 +22,7 @@ export class Ledger {
   readonly #pending = new Map<string, Receipt>()
   #timer: NodeJS.Timeout | undefined
   #writing: Promise<void> | undefined
+  #next: Promise<void> | undefined
   #failure = ''
   #pauseMs: number
   #dropped = 0
@@ -61,15 +62,15 @@ export class Ledger {
   }
 
   /** Carries over everything that is pending now. Resolves also when the store refused; see `failure`. */
-  async flush(): Promise<void> {
-    await this.#writing
-    // Cleared only after it was set: with nothing to write, the work is done before there is a promise to keep.
-    const writing = this.#writeAll().finally(() => {
-      if (this.#writing === writing) this.#writing = undefined
-      if (this.#pending.size > 0) this.#schedule()
+  flush(): Promise<void> {
+    if (this.#next !== undefined) return this.#next
+    if (this.#writing === undefined) return this.#write()
+    // What is being written began before: whoever asks meanwhile waits for the next, all of them for the same.
+    this.#next = this.#writing.then(() => {
+      this.#next = undefined
+      return this.#write()
     })
-    this.#writing = writing
-    await writing
+    return this.#next
   }
 
   async close(): Promise<void> {
@@ -92,9 +93,19 @@ export class Ledger {
     this.#timer.unref()
   }
 
+  #write(): Promise<void> {
+    // Cleared only after it was set: with nothing to write, the work is done before there is a promise to keep.
+    const writing = this.#writeAll().finally(() => {
+      if (this.#writing === writing) this.#writing = undefined
+      if (this.#pending.size > 0) this.#schedule()
+    })
+    this.#writing = writing
+    return writing
+  }
+
   async #writeAll(): Promise<void> {
     while (this.#pending.size > 0) {
-      const batch = [...this.#pending.values()].slice(0, rowsPerWrite)
+      const batch = this.#pending.values().take(rowsPerWrite).toArray()
       try {
         await this.#store.write(batch)
       } catch (error) {

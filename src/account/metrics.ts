@@ -8,6 +8,8 @@ const durationBuckets = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 12
 export interface Gauges {
   readonly ledgerPendingRows: () => number
   readonly ledgerDroppedRows: () => number
+  /** 1 while rows do not go where they should. */
+  readonly ledgerAway: () => number
   readonly cacheBytes: () => number
   readonly inFlight: () => number
   readonly alarms: () => number
@@ -148,6 +150,7 @@ export function createMetrics() {
         'Ledger rows given up because too many waited.',
         gauges.ledgerDroppedRows,
       )
+      gauge('api_gateway_ledger_away', '1 while rows wait for the ledger, in memory or in a file.', gauges.ledgerAway)
       gauge('api_gateway_cache_bytes', 'Memory that cached replies take.', gauges.cacheBytes)
       gauge('api_gateway_in_flight_requests', 'Requests that are being answered.', gauges.inFlight)
       gauge(

@@ -166,7 +166,8 @@ export class OpenReceipt {
   }
 }
 
-function sumCosts(costs: readonly (number | undefined)[]): number | undefined {
+/** Undefined where one of them is: what is unknown is not nothing. */
+export function sumCosts(costs: readonly (number | undefined)[]): number | undefined {
   return costs.reduce<number | undefined>(
     (sum, cost) => (sum === undefined || cost === undefined ? undefined : sum + cost),
     0,

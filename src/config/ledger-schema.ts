@@ -36,5 +36,13 @@ export const databaseSchema = z
       .max(60_000)
       .default(5000)
       .describe('How long one statement may take. No request waits for it.'),
+    spool_bytes: z
+      .number()
+      .int()
+      .min(1_000_000)
+      .default(4_000_000_000)
+      .describe(
+        'Largest size of the file in data_dir to which rows go while the database is away; then they wait in memory.',
+      ),
   })
   .prefault({})

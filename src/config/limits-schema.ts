@@ -22,7 +22,8 @@ export const limitsSchema = z
         rate: rate.default('off').describe('Requests that may come from one address, whatever its keys.'),
         parallel: count.optional().describe('Requests of one address that may run at the same time.'),
       })
-      .prefault({}),
+      .prefault({})
+      .describe('What may come from one address, whatever its keys.'),
     max_prompt_characters: count.default(100_000).describe('Longest single message.'),
     answer_timeout_seconds: z
       .number()

@@ -21,8 +21,12 @@ export interface AdminRoute<Schema extends z.ZodType = z.ZodType> {
   readonly summary: string
   /** Shape of the body; a route without one takes none. */
   readonly body?: Schema
+  /** Shape of the query, for the documentation; `handle` checks it. */
+  readonly query?: z.ZodObject
   /** 200 where it is left out. */
   readonly status?: number
+  /** Set where `handle` returns a stream, which is sent as this file. */
+  readonly download?: { readonly contentType: string; readonly fileName: string }
   /** What comes back is sent as JSON. */
   readonly handle: (call: AdminCall<z.output<Schema>>) => Promise<unknown> | unknown
 }
@@ -39,7 +43,7 @@ export function addAdminRoutes(
   routes: readonly AdminRoute[],
   admit: (request: FastifyRequest) => KeyHolder | undefined,
 ): void {
-  for (const { method, path, body: schema, status = 200, handle } of routes) {
+  for (const { method, path, body: schema, status = 200, download, handle } of routes) {
     app.route({
       method,
       url: adminPrefix + path,
@@ -59,6 +63,10 @@ export function addAdminRoutes(
           actor: { id: holder?.id ?? '', name: holder?.name ?? '', address: request.ip },
         })
         reply.code(status).header('cache-control', 'no-store')
+        if (download !== undefined) {
+          reply.type(download.contentType)
+          reply.header('content-disposition', `attachment; filename="${download.fileName}"`)
+        }
         return answer
       },
     })

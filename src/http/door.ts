@@ -56,7 +56,7 @@ export class Door {
     if (!keys.locked || openMetrics) return true
     try {
       const holder = this.#identify(request)
-      return holder !== undefined && holder.scopes.some((scope) => scope !== 'chat')
+      return holder?.scopes.some((scope) => scope !== 'chat') ?? false
     } catch {
       return false
     }

@@ -91,17 +91,20 @@ function operation(dialect: Dialect, route: Route): Json {
   }
 }
 
-function adminOperation({ path, summary, body, status = 200 }: AdminRoute, plain: Json): Json {
+function adminOperation({ path, summary, body, query, status = 200, download }: AdminRoute, plain: Json): Json {
   const errors = [400, 401, 403, 404, 405, 408, 413, 415, 417, 429, 431, 500, 503]
   return {
     summary,
     tags: ['admin'],
-    ...parametersOf({ path, query: undefined }),
+    ...parametersOf({ path, query }),
     ...(body !== undefined && {
       requestBody: { content: { 'application/json': { schema: schemaOf(body, 'input') } } },
     }),
     responses: {
-      [String(status)]: response('The answer.', plain),
+      [String(status)]:
+        download === undefined
+          ? response('The answer.', plain)
+          : { description: 'The file.', content: { [download.contentType]: { schema: { type: 'string' } } } },
       ...Object.fromEntries(errors.map((code) => [String(code), response('An error.', plain)])),
     },
   }

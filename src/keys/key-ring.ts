@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { ApiKey } from '../core/api-key.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { KeyHolder, Scope } from '../core/key-holder.ts'
+import { StartError } from '../core/start-error.ts'
 import type { AuditStore, KeyStore } from '../stores/store.ts'
 import { fits, hashOf, newId, newSecret, nobodysHash, readKey, writeKey } from './secret.ts'
 import type { NewKey } from './wanted-key.ts'
@@ -61,8 +62,13 @@ export class KeyRing {
   /** Reads the keys. Throws where they cannot be read: a gateway that does not know its keys must not open its door. */
   static async open(options: KeyRingOptions): Promise<KeyRing> {
     const ring = new KeyRing(options)
-    ring.#known = await options.store.changes()
-    await ring.#read()
+    try {
+      ring.#known = await options.store.changes()
+      await ring.#read()
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new StartError(`the gateway does not open its door without knowing who may come in: ${reason}`)
+    }
     const { lookMs = 1000 } = options
     ring.#timers = [
       setInterval(() => void ring.look(), lookMs).unref(),

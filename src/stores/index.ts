@@ -10,7 +10,7 @@ export const ledgerDrivers: readonly {
   readonly where: 'file' | 'server' | 'memory'
   readonly open: (place: string) => Promise<LedgerStore>
 }[] = [
-  { name: 'sqlite', where: 'file', open: openSqliteLedger },
+  { name: 'sqlite', where: 'file', open: (path) => openSqliteLedger(path) },
   { name: 'memory', where: 'memory', open: () => openMemoryLedger() },
   {
     name: 'postgresql',

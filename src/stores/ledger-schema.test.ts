@@ -5,9 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
+import { attempt, receipt } from '../../test/fixtures/receipt.ts'
 import type { Label } from '../core/evidence.ts'
 import { migrations } from './ledger-schema.ts'
+import { type Row, toRow } from './receipt-row.ts'
 import { openSqliteLedger } from './sqlite.ts'
+import { usageOf } from './usage.ts'
 
 const label: Label = {
   id: 'one',
@@ -72,4 +75,83 @@ test('every way from an older file leads to the same tables', async (context) =>
   const wanted = await tablesOf(0)
   assert.ok(wanted.length > 5)
   for (let known = 1; known <= migrations.length; known++) assert.deepEqual(await tablesOf(known), wanted)
+})
+
+const hour = 3_600_000
+const oldRows = Array.from({ length: 200 }, (_, index) =>
+  receipt({
+    id: String(index),
+    startedAt: index * 0.4 * hour,
+    model: index % 3 === 0 ? 'a' : 'b',
+    status: index % 7 === 0 ? 'failed' : index % 11 === 0 ? 'open' : 'answered',
+    dialect: index % 13 === 0 ? 'judge' : 'native',
+    cache: index % 5 === 0 ? 'hit' : 'miss',
+    cost: index % 17 === 0 ? undefined : index,
+    attempts:
+      index % 4 === 0 ? [attempt({ cost: 7 }), attempt({ model: 'c', cost: undefined })] : [attempt({ cost: 9 })],
+  }),
+)
+
+test('the sums of what was there before are those of its rows, whatever version wrote them (litellm #9558)', async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'migrate-'))
+  context.after(() => rmSync(folder, { recursive: true, force: true }))
+  for (let known = 1; known <= 4; known++) {
+    const path = join(folder, `${known}.sqlite`)
+    const old = writeOldFile(path, known)
+    for (const one of oldRows) {
+      const { caller, assessment, ...row } = toRow(one, 'other:1:1')
+      const values: Partial<Row> = known > 1 ? { ...row, caller, assessment } : row
+      const names = Object.keys(values)
+      const places = names.map((name) => `:${name}`)
+      old.prepare(`INSERT INTO requests (${names.join(', ')}) VALUES (${places.join(', ')})`).run(values)
+    }
+    old.close()
+
+    const store = await openSqliteLedger(path)
+    assert.deepEqual(await store.find('4'), oldRows[4])
+    for (let at = 0; at < 80; at++) assert.equal(await store.checkUsage(at), true, `hour ${at} of version ${known}`)
+    const wanted = usageOf(oldRows).reduce((sum, { cost }) => sum + cost, 0)
+    const { groups } = await store.stats(0)
+    assert.equal(
+      groups.reduce((sum, { cost }) => sum + cost, 0),
+      wanted,
+    )
+    await store.close()
+  }
+})
+
+test('a file with another history is refused, and left as it is (litellm #23976)', async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'migrate-'))
+  context.after(() => rmSync(folder, { recursive: true, force: true }))
+  const changes = {
+    'was changed': "UPDATE migrations SET checksum = 'other' WHERE number = 2",
+    'newer version': `INSERT INTO migrations VALUES (${migrations.length + 1}, 'future')`,
+  }
+  for (const [reason, change] of Object.entries(changes)) {
+    const path = join(folder, `${reason}.sqlite`)
+    await (await openSqliteLedger(path)).close()
+    const database = new DatabaseSync(path)
+    database.exec(change)
+    await assert.rejects(openSqliteLedger(path), new RegExp(reason))
+    assert.equal(database.prepare('SELECT count(*) AS n FROM requests').get()?.n, 0)
+    database.close()
+  }
+})
+
+test('rows that a container left open are closed by the one that takes its place, once nobody minds them', async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'orphans-'))
+  context.after(() => rmSync(folder, { recursive: true, force: true }))
+  const path = join(folder, 'ledger.sqlite')
+  const store = await openSqliteLedger(path)
+  context.after(store.close)
+  const open = { status: 'open', durationMs: 5000 } as const
+  await store.write([
+    receipt({ ...open, id: 'dead', startedAt: Date.now() - 600_000 }),
+    receipt({ ...open, id: 'alive', startedAt: Date.now() - 600_000, durationMs: 599_000 }),
+  ])
+  const database = new DatabaseSync(path)
+  database.exec("UPDATE requests SET writer = 'container:1:1'")
+  database.close()
+  assert.equal(await store.closeOrphans(), 1)
+  assert.deepEqual([(await store.find('dead'))?.status, (await store.find('alive'))?.status], ['interrupted', 'open'])
 })

@@ -98,6 +98,10 @@ export const postgresMigrations: readonly string[] = [
      at BIGINT NOT NULL,
      body TEXT NOT NULL
    );`,
+  `CREATE TABLE usage_days (LIKE usage_hours INCLUDING ALL);
+   INSERT INTO usage_days SELECT hour / 24 * 24 AS day, model, backend, caller, min(first_at), sum(requests), sum(failed),
+     sum(input_tokens), sum(output_tokens), sum(cost), sum(unpriced), sum(baseline_cost), sum(cache_hits),
+     sum(cache_misses), sum(row_count) FROM usage_hours GROUP BY day, model, backend, caller;`,
 ]
 
 /** The sums of `usageSelect` (ledger-schema.ts), in PostgreSQL's words. */

@@ -1,23 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Receipt } from '../core/receipt.ts'
-import { groupsOf } from './groups.ts'
-import {
-  columns,
-  fromRow,
-  fromUsageRow,
-  type Row,
-  toRow,
-  toUsageRow,
-  usageColumns,
-  usageConflict,
-} from './ledger-schema.ts'
 import { type Asker, PostgresConnection, type PostgresOptions } from './postgres-connection.ts'
 import { postgresKeys } from './postgres-keys.ts'
 import { postgresLabels } from './postgres-labels.ts'
-import { postgresUsageSelect } from './postgres-schema.ts'
-import type { LedgerStore, PageOptions } from './store.ts'
-import { hourMs, lastOfEach, usageOf } from './usage.ts'
+import { addUsage, oldestKept, postgresUsage } from './postgres-usage.ts'
+import { columns, fromRow, type Row, toRow } from './receipt-row.ts'
+import { listEnd, listRows, placeOf, type Statement, toRowList } from './row-list.ts'
+import type { LedgerStore, ListOptions, PageOptions, PruneOptions, RowList } from './store.ts'
+import { lastOfEach, usageOf } from './usage.ts'
 
 /** A gateway that has not written its name for so long is gone, and what it left open was interrupted. */
 const goneSeconds = 60
@@ -50,84 +41,13 @@ export async function openPostgresLedger(options: PostgresOptions): Promise<Ledg
   const beating = setInterval(() => void beat().catch(() => {}), beatMs).unref()
 
   return {
-    description: `PostgreSQL at ${placeOf(options.url)}`,
+    description: `PostgreSQL at ${addressOf(options.url)}`,
     write: (rows) => connection.inTransaction((asker) => writeRows(asker, rows, writer)),
-    async stats(since) {
-      const firstHour = Math.ceil(since / hourMs)
-      const { rows: whole } = await connection.query(
-        `SELECT 0 AS hour, model, backend, '' AS caller, min(first_at) AS first_at,
-           ${usageColumns.slice(5).map((name) => `sum(${name}) AS ${name}`)}
-         FROM usage_hours WHERE hour >= $1 GROUP BY model, backend`,
-        [firstHour],
-      )
-      const edge =
-        since === firstHour * hourMs
-          ? []
-          : (
-              await connection.query(postgresUsageSelect("status <> 'open' AND started_at >= $1 AND started_at < $2"), [
-                Math.ceil(since),
-                firstHour * hourMs,
-              ])
-            ).rows
-      return groupsOf([...whole, ...edge].map(fromUsageRow), since)
-    },
-    async spent(since) {
-      const firstHour = Math.ceil(since / hourMs)
-      const { rows } = await connection.query(
-        `SELECT caller, sum(cost) AS cost FROM (
-           SELECT caller, cost FROM usage_hours WHERE hour >= $1
-           UNION ALL
-           SELECT caller, cost FROM (${postgresUsageSelect("status <> 'open' AND started_at >= $2 AND started_at < $3")})
-             AS edge
-           UNION ALL
-           SELECT caller, coalesce(cost_nanodollars, 0) FROM requests WHERE status = 'open' AND started_at >= $2
-         ) AS all_costs GROUP BY caller`,
-        [firstHour, Math.ceil(since), firstHour * hourMs],
-      )
-      const byCaller = rows.map((row): [string, number] => [String(row.caller), Number(row.cost)])
-      const all = byCaller.reduce((sum, [, cost]) => sum + cost, 0)
-      return new Map([...byCaller, ['', all]])
-    },
+    replace: (rows) => connection.inTransaction((asker) => replaceRows(asker, rows, writer)),
+    ...postgresUsage(connection),
     page: (page) => pageOf(connection, page),
-    async prune({ before, keep, limit }) {
-      const { rows } = await connection.query(
-        `SELECT max(hour) AS hour FROM (
-           SELECT hour, sum(sum(row_count)) OVER (ORDER BY hour DESC) AS newer FROM usage_hours GROUP BY hour
-         ) AS counted WHERE newer > $1`,
-        [keep],
-      )
-      const hour = rows[0]?.hour
-      const cutoff = Math.max(before, hour == null ? 0 : (Number(hour) + 1) * hourMs)
-      // Another gateway that prunes at the same time takes other rows.
-      const { rowCount } = await connection.query(
-        `DELETE FROM requests WHERE row_id IN (
-           SELECT row_id FROM requests WHERE started_at < $1 AND status <> 'open'
-           ORDER BY started_at, row_id LIMIT $2 FOR UPDATE SKIP LOCKED)`,
-        [cutoff, limit],
-      )
-      return rowCount ?? 0
-    },
-    async usage(since) {
-      const { rows } = await connection.query('SELECT * FROM usage_hours WHERE hour >= $1 ORDER BY hour', [
-        Math.ceil(since / hourMs),
-      ])
-      return rows.map(fromUsageRow)
-    },
-    async checkUsage() {
-      // When the first of them began is not taken back when that one is replaced.
-      const names = usageColumns.filter((name) => name !== 'first_at').join(', ')
-      const first = '(SELECT coalesce(min(started_at), 0) / 3600000 FROM requests)'
-      const { rows } = await connection.query(
-        `WITH compared AS (
-           SELECT ${names} FROM (${postgresUsageSelect("status <> 'open'")}) AS of_rows WHERE hour > ${first}),
-         kept AS (SELECT ${names} FROM usage_hours WHERE hour > ${first})
-         SELECT DISTINCT hour FROM (
-           (SELECT * FROM compared EXCEPT SELECT * FROM kept)
-           UNION ALL (SELECT * FROM kept EXCEPT SELECT * FROM compared)
-         ) AS differing WHERE requests + failed + cost + row_count > 0 ORDER BY hour`,
-      )
-      return rows.map(({ hour }) => Number(hour))
-    },
+    list: (list) => listOf(connection, list),
+    prune: (rows) => prune(connection, rows),
     async find(id) {
       const { rows } = await connection.query('SELECT * FROM requests WHERE id = $1 ORDER BY started_at DESC LIMIT 1', [
         id,
@@ -171,11 +91,15 @@ async function writeRows(asker: Asker, all: readonly Receipt[], writer: string):
   if (replacing.length > 0) await insert(replacing, `UPDATE SET ${updates.join(', ')}`)
   const written = [...rows.filter(({ rowId }) => fresh.has(rowId)), ...replacing]
   const replaced = new Set(replacing.map(({ rowId }) => rowId))
-  await addUsage(
-    asker,
-    written,
-    closed.filter(({ rowId }) => replaced.has(rowId)),
-  )
+  const before = closed.filter(({ rowId }) => replaced.has(rowId))
+  await addUsage(asker, usageOf(written, before))
+}
+
+async function replaceRows(asker: Asker, rows: readonly Receipt[], writer: string): Promise<number> {
+  const known = new Set((await closedRows(asker, rows)).map(({ rowId }) => rowId))
+  const replacing = rows.filter(({ rowId, status }) => status !== 'open' && known.has(rowId))
+  await writeRows(asker, replacing, writer)
+  return replacing.length
 }
 
 /** Of the rows those that are closed already. Nobody changes any of them before this transaction is over. */
@@ -184,18 +108,6 @@ async function closedRows(asker: Asker, receipts: readonly Receipt[]): Promise<r
     receipts.map(({ rowId }) => rowId),
   ])
   return rows.filter(({ status }) => status !== 'open').map((row) => fromRow(row as Row))
-}
-
-async function addUsage(asker: Asker, written: readonly Receipt[], replaced: readonly Receipt[]): Promise<void> {
-  const usage = usageOf(written, replaced).map(toUsageRow)
-  if (usage.length === 0) return
-  // In one order, so that two gateways never wait for each other.
-  await asker.query(
-    `INSERT INTO usage_hours (${usageColumns.join(', ')})
-       SELECT ${usageColumns.join(', ')} FROM json_populate_recordset(NULL::usage_hours, $1)
-       ORDER BY hour, model, backend, caller ${usageConflict}`,
-    [JSON.stringify(usage)],
-  )
 }
 
 /** PostgreSQL holds no text with a zero character. */
@@ -239,8 +151,25 @@ async function pageOf(asker: Asker, { after, since = 0, until, limit }: PageOpti
   return rows.map((row) => fromRow(row as Row))
 }
 
+async function listOf(asker: Asker, options: ListOptions): Promise<RowList> {
+  const ask = async ({ text, values }: Statement) => (await asker.query(text, values)).rows
+  const end = placeOf((await ask(listEnd(options, '$')))[0])
+  return toRowList(await ask(listRows(options, end, '$')), options, end)
+}
+
+/** Another gateway that does so at the same time takes other rows. */
+async function prune(asker: Asker, { before, keep, limit }: PruneOptions): Promise<number> {
+  const { rowCount } = await asker.query(
+    `DELETE FROM requests WHERE row_id IN (
+       SELECT row_id FROM requests WHERE started_at < $1 AND status <> 'open'
+       ORDER BY started_at, row_id LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+    [Math.max(before, await oldestKept(asker, keep)), limit],
+  )
+  return rowCount ?? 0
+}
+
 /** Without user and password. */
-function placeOf(url: string): string {
+function addressOf(url: string): string {
   const { host, pathname } = new URL(url)
   return `${host}${pathname}`
 }

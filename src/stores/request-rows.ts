@@ -1,25 +1,29 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Receipt } from '../core/receipt.ts'
 import { groupsOf } from './groups.ts'
+import { usageSelect } from './ledger-schema.ts'
+import { columns, fromRow, type Row, toRow } from './receipt-row.ts'
+import { listEnd, listRows, placeOf, type Statement, toRowList } from './row-list.ts'
+import type { LedgerStats, ListOptions, PageOptions, PruneOptions, RowList } from './store.ts'
+import { daysOf, type HourOfUsage, hourMs, hoursOfDay, lastOfEach, partsOf, usageOf } from './usage.ts'
 import {
-  columns,
-  fromRow,
+  differences,
   fromUsageRow,
-  type Row,
-  toRow,
+  fullAt,
+  spentSelect,
   toUsageRow,
   usageColumns,
   usageConflict,
-  usageSelect,
-} from './ledger-schema.ts'
-import type { LedgerStats, PageOptions, PruneOptions } from './store.ts'
-import { type HourOfUsage, hourMs, lastOfEach, usageOf } from './usage.ts'
+  usageSums,
+} from './usage-row.ts'
 
 /** Receipts and their sums in SQLite, for the thread that owns the file. */
 
 const places = (names: readonly string[]) => names.map((name) => `:${name}`).join(', ')
 const insertRow = `INSERT OR REPLACE INTO requests (${columns.join(', ')}) VALUES (${places(columns)})`
-const addUsage = `INSERT INTO usage_hours (${usageColumns.join(', ')}) VALUES (${places(usageColumns)}) ${usageConflict}`
+const addTo = (table: string) =>
+  `INSERT INTO ${table} (${usageColumns.join(', ')}) VALUES (${places(usageColumns)}) ${usageConflict(table, 'min')}`
+const edge = usageSelect("status <> 'open' AND started_at >= :since AND started_at < :until")
 /** Rows of a dead writer that are closed at once. */
 const closedAtOnce = 500
 
@@ -36,15 +40,31 @@ export function writeRows(db: DatabaseSync, rows: readonly Receipt[], writer: st
     insert.run(toRow(receipt, writer))
     written.push(receipt)
   }
-  const add = db.prepare(addUsage)
-  for (const usage of usageOf(written, replaced)) add.run(toUsageRow(usage))
+  addUsage(db, usageOf(written, replaced))
 }
 
-/** Says how many were open. */
-export function closeRowsOf(db: DatabaseSync, writer: string): number {
-  const open = db.prepare("SELECT * FROM requests WHERE writer = ? AND status = 'open' LIMIT ?")
+function addUsage(db: DatabaseSync, usages: readonly HourOfUsage[]): void {
+  const addHour = db.prepare(addTo('usage_hours'))
+  for (const usage of usages) addHour.run(toUsageRow(usage))
+  const addDay = db.prepare(addTo('usage_days'))
+  for (const usage of daysOf(usages)) addDay.run(toUsageRow(usage))
+}
+
+/** Writes those anew that are there and closed; says how many. */
+export function replaceRows(db: DatabaseSync, rows: readonly Receipt[], writer: string): number {
+  const known = db.prepare("SELECT 1 FROM requests WHERE row_id = ? AND status <> 'open'")
+  const replacing = rows.filter(({ rowId, status }) => status !== 'open' && known.get(rowId) !== undefined)
+  writeRows(db, replacing, writer)
+  return replacing.length
+}
+
+/** Closes what the writer left open, of that what was seen last before then (milliseconds since 1970). Says how many. */
+export function closeRowsOf(db: DatabaseSync, writer: string, seenBefore: number): number {
+  const open = db.prepare(
+    "SELECT * FROM requests WHERE writer = ? AND status = 'open' AND started_at + duration_ms < ? LIMIT ?",
+  )
   for (let count = 0; ; ) {
-    const rows = open.all(writer, closedAtOnce)
+    const rows = open.all(writer, seenBefore, closedAtOnce)
     if (rows.length === 0) return count
     count += rows.length
     const closed = rows.map((row) => ({ ...fromRow(row as Row), status: 'interrupted' as const, estimated: true }))
@@ -58,37 +78,19 @@ export function removeRows(db: DatabaseSync, rowIds: readonly string[]): void {
 }
 
 export function statsSince(db: DatabaseSync, since: number): LedgerStats {
-  const firstHour = Math.ceil(since / hourMs)
-  const whole = db
-    .prepare(
-      `SELECT 0 AS hour, model, backend, '' AS caller, min(first_at) AS first_at,
-         ${usageColumns.slice(5).map((name) => `sum(${name}) AS ${name}`)}
-       FROM usage_hours WHERE hour >= ? GROUP BY model, backend`,
-    )
-    .all(firstHour)
-  const edge =
-    since === firstHour * hourMs
-      ? []
-      : db
-          .prepare(usageSelect("status <> 'open' AND started_at >= :since AND started_at < :until"))
-          .all({ since, until: firstHour * hourMs })
-  return groupsOf([...whole, ...edge].map(fromUsageRow), since)
+  const { firstHour, firstDay } = partsOf(since)
+  const whole = db.prepare(usageSums(':firstHour', ':firstDay')).all({ firstHour, firstDay })
+  const until = firstHour * hourMs
+  const rest = since === until ? [] : db.prepare(edge).all({ since, until })
+  return groupsOf([...whole, ...rest].map(fromUsageRow), since)
 }
 
 /** What open requests have used so far counts, too. */
 export function spentSince(db: DatabaseSync, since: number): ReadonlyMap<string, number> {
-  const firstHour = Math.ceil(since / hourMs)
+  const { firstHour, firstDay } = partsOf(since)
   const rows = db
-    .prepare(
-      `SELECT caller, sum(cost) AS cost FROM (
-         SELECT caller, cost FROM usage_hours WHERE hour >= :firstHour
-         UNION ALL
-         SELECT caller, cost FROM (${usageSelect("status <> 'open' AND started_at >= :since AND started_at < :until")})
-         UNION ALL
-         SELECT caller, coalesce(cost_nanodollars, 0) FROM requests WHERE status = 'open' AND started_at >= :since
-       ) GROUP BY caller`,
-    )
-    .all({ firstHour, since, until: firstHour * hourMs })
+    .prepare(spentSelect({ firstHour: ':firstHour', firstDay: ':firstDay', since: ':since', edge }))
+    .all({ firstHour, firstDay, since, until: firstHour * hourMs })
   const byCaller = rows.map((row): [string, number] => [String(row.caller), Number(row.cost)])
   const all = byCaller.reduce((sum, [, cost]) => sum + cost, 0)
   return new Map([...byCaller, ['', all]])
@@ -110,6 +112,12 @@ export function pageOf(db: DatabaseSync, { after, since = 0, until, limit }: Pag
   return rows.map((row) => fromRow(row as Row))
 }
 
+export function listOf(db: DatabaseSync, options: ListOptions): RowList {
+  const ask = ({ text, values }: Statement) => db.prepare(text).all(...values)
+  const end = placeOf(ask(listEnd(options, '?'))[0])
+  return toRowList(ask(listRows(options, end, '?')), options, end)
+}
+
 export function prune(db: DatabaseSync, { before, keep, limit }: PruneOptions): number {
   const cutoff = Math.max(before, oldestKept(db, keep))
   const { changes } = db
@@ -123,14 +131,11 @@ export function prune(db: DatabaseSync, { before, keep, limit }: PruneOptions): 
 
 /** Where the hours begin that hold the newest `keep` rows; nobody counts rows for it. */
 function oldestKept(db: DatabaseSync, keep: number): number {
-  const row = db
-    .prepare(
-      `SELECT max(hour) AS hour FROM (
-         SELECT hour, sum(sum(row_count)) OVER (ORDER BY hour DESC) AS newer FROM usage_hours GROUP BY hour
-       ) WHERE newer > ?`,
-    )
-    .get(keep)
-  return row?.hour == null ? 0 : (Number(row.hour) + 1) * hourMs
+  const day = db.prepare(fullAt('usage_days', '?')).get(0, Number.MAX_SAFE_INTEGER, keep)
+  if (day === undefined) return 0
+  const first = Number(day.hour)
+  const hour = db.prepare(fullAt('usage_hours', '?')).get(first, first + hoursOfDay, keep - Number(day.newer))
+  return (Number(hour?.hour ?? first) + 1) * hourMs
 }
 
 export function usageSince(db: DatabaseSync, since: number): readonly HourOfUsage[] {
@@ -138,19 +143,7 @@ export function usageSince(db: DatabaseSync, since: number): readonly HourOfUsag
   return rows.map(fromUsageRow)
 }
 
-export function checkUsage(db: DatabaseSync): readonly number[] {
-  // When the first of them began is not taken back when that one is replaced.
-  const names = usageColumns.filter((name) => name !== 'first_at').join(', ')
-  const rows = db
-    .prepare(
-      `WITH of_rows AS (SELECT ${names} FROM (${usageSelect("status <> 'open'")})),
-         kept AS (SELECT ${names} FROM usage_hours WHERE hour > (SELECT coalesce(min(started_at), 0) / 3600000 FROM requests)),
-         compared AS (SELECT * FROM of_rows WHERE hour > (SELECT coalesce(min(started_at), 0) / 3600000 FROM requests))
-       SELECT DISTINCT hour FROM (
-         SELECT * FROM (SELECT * FROM compared EXCEPT SELECT * FROM kept)
-         UNION ALL SELECT * FROM (SELECT * FROM kept EXCEPT SELECT * FROM compared)
-       ) WHERE requests + failed + cost + row_count > 0 ORDER BY hour`,
-    )
-    .all()
-  return rows.map(({ hour }) => Number(hour))
+export function checkUsage(db: DatabaseSync, hour: number): boolean {
+  const values = { hour, day: hour - (hour % hoursOfDay), since: hour * hourMs, until: (hour + 1) * hourMs }
+  return db.prepare(differences({ hour: ':hour', day: ':day' }, edge)).get(values)?.number === 0
 }

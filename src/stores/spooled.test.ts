@@ -35,10 +35,10 @@ describe('a ledger whose database goes away', () => {
     rmSync(folder, { recursive: true, force: true })
   })
   const main = () => openPostgresLedger({ url, poolSize: 2, timeoutMs: 1000 })
-  const open = async () =>
+  const open = async (name = 'spool', maxBytes?: number) =>
     openSpooled({
       openMain: main,
-      spool: await openSqliteLedger(join(folder, 'spool.sqlite')),
+      spool: await openSqliteLedger(join(folder, `${name}.sqlite`), maxBytes),
       name: 'the database',
       say: (_level, message) => told.push(message),
       retryMs: 50,
@@ -90,6 +90,23 @@ describe('a ledger whose database goes away', () => {
     await second.close()
   })
 
+  test('the file has a largest size: what it does not take is not lost by it', async () => {
+    url = await server.createDatabase()
+    const store = await open('small', 1_000_000)
+    await server.kill()
+    let taken = 0
+    const batch = () => Array.from({ length: 100 }, (_, index) => receipt({ id: `${taken} ${index}`, cost: 1 }))
+    await assert.rejects(async () => {
+      for (; ; taken++) await store.write(batch())
+    }, /full/)
+    assert.ok(taken > 0)
+    await server.start()
+    await until(() => store.trouble?.() === '')
+    await store.write(batch())
+    assert.equal((await store.stats(0)).groups[0]?.requests, (taken + 1) * 100)
+    await store.close()
+  })
+
   test('keys are known without the database once they were read', async () => {
     const first = await open()
     await first.keys.put(key)
@@ -102,7 +119,7 @@ describe('a ledger whose database goes away', () => {
     await second.close()
     rmSync(join(folder, 'spool.sqlite'))
     const ignorant = await open()
-    await assert.rejects(ignorant.keys.all(), /no copy of them/)
+    await assert.rejects(ignorant.keys.all(), /has read them yet/)
     await ignorant.close()
     await server.start()
   })
@@ -121,8 +138,12 @@ describe('a ledger whose database goes away', () => {
     const rows = Array.from({ length: 200 }, (_, index) => receipt({ id: String(index), cost: 1 }))
     await Promise.all([one, other, one, other].map((store) => store.write(rows)))
     assert.deepEqual(
-      [(await one.stats(0)).groups[0]?.requests, (await one.stats(0)).groups[0]?.cost, await one.checkUsage()],
-      [200, 200, []],
+      [
+        (await one.stats(0)).groups[0]?.requests,
+        (await one.stats(0)).groups[0]?.cost,
+        await one.checkUsage(Math.floor(1_700_000_000_000 / 3_600_000)),
+      ],
+      [200, 200, true],
     )
     await Promise.all([one.close(), other.close()])
   })

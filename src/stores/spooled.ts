@@ -123,9 +123,11 @@ export async function openSpooled(options: SpooledOptions): Promise<LedgerStore>
     stats: (since) => ask((store) => store.stats(since)),
     spent: (since) => ask((store) => store.spent(since)),
     page: (page) => ask((store) => store.page(page)),
+    list: (list) => ask((store) => store.list(list)),
+    replace: (rows) => inTurn(() => ask((store) => store.replace(rows))),
     prune: (prune) => ask((store) => store.prune(prune)),
     usage: (since) => ask((store) => store.usage(since)),
-    checkUsage: () => ask((store) => store.checkUsage()),
+    checkUsage: (hour) => ask((store) => store.checkUsage(hour)),
     find: async (id) => (await ask((store) => store.find(id)).catch(() => undefined)) ?? (await spool.find(id)),
     recent: (limit) => ask((store) => store.recent(limit)),
     closeOrphans: () =>
@@ -203,7 +205,9 @@ const readMark: ApiKey = {
 async function copyOfKeys({ keys: copy }: FileLedger): Promise<readonly ApiKey[]> {
   const all = await copy.all()
   if (all.some(({ id }) => id === readMark.id)) return all.filter(({ id }) => id !== readMark.id)
-  throw new Error('the database with the keys cannot be reached, and this machine has no copy of them')
+  throw new Error(
+    'the database with the keys cannot be reached, and no gateway of this data_dir has read them yet: start it when the database is there',
+  )
 }
 
 function withoutUse({ lastUsedAt: _, ...key }: ApiKey): object {

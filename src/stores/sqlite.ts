@@ -10,11 +10,14 @@ export interface FileLedger extends LedgerStore {
   readonly remove: (rowIds: readonly string[]) => Promise<void>
 }
 
-/** A ledger in one file, written by a thread of its own in WAL mode. Throws where the file cannot be written. */
-export async function openSqliteLedger(path: string): Promise<FileLedger> {
+/**
+ * A ledger in one file, written by a thread of its own in WAL mode. Throws where the file cannot be written. One that
+ * has reached `maxBytes` takes no more, as one on a full disk.
+ */
+export async function openSqliteLedger(path: string, maxBytes?: number): Promise<FileLedger> {
   if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true })
   const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
-    workerData: { path, writer: `${hostname()}:${process.pid}:${Date.now()}` },
+    workerData: { path, maxBytes, writer: `${hostname()}:${process.pid}:${Date.now()}` },
   })
   worker.unref()
 
@@ -60,14 +63,16 @@ export async function openSqliteLedger(path: string): Promise<FileLedger> {
   return {
     description: path === ':memory:' ? 'memory' : `SQLite at ${path}`,
     write: (rows) => ask('write', rows),
+    replace: (rows) => ask('replace', rows),
     stats: (since) => ask<LedgerStats>('stats', since),
     find: (id) => ask('find', id),
     recent: (limit) => ask('recent', limit),
     spent: (since) => ask('spent', since),
     page: (options) => ask('page', options),
+    list: (options) => ask('list', options),
     prune: (options) => ask('prune', options),
     usage: (since) => ask('usage', since),
-    checkUsage: () => ask('checkUsage'),
+    checkUsage: (hour) => ask('checkUsage', hour),
     labels: {
       add: (labels, keep) => ask('addLabels', { labels, keep }),
       all: () => ask('allLabels'),

@@ -1,6 +1,6 @@
 import type { ApiKey, AuditEntry } from '../core/api-key.ts'
 import type { Label } from '../core/evidence.ts'
-import type { Receipt } from '../core/receipt.ts'
+import type { Receipt, ReceiptStatus } from '../core/receipt.ts'
 import type { HourOfUsage } from './usage.ts'
 
 /** Sums over the rows of one group; money in nano-dollars. */
@@ -45,6 +45,24 @@ export interface PageOptions {
   readonly limit: number
 }
 
+export interface ListOptions {
+  /** Rows older than this one; the newest where it is left out. */
+  readonly before?: Place
+  readonly limit: number
+  /** Most rows that are looked at for it: a filter that fits nothing reads no more of the ledger than that. */
+  readonly lookAt: number
+  readonly model?: string
+  readonly status?: ReceiptStatus
+  readonly caller?: string
+}
+
+export interface RowList {
+  /** Newest first. */
+  readonly rows: readonly Receipt[]
+  /** From where to go on; there may be none of the wanted rows behind it. Absent at the end of the ledger. */
+  readonly next?: Place
+}
+
 export interface PruneOptions {
   /** Rows that started before are deleted; their sums stay. */
   readonly before: number
@@ -62,6 +80,8 @@ export interface LedgerStore {
   readonly trouble?: () => string
   /** Writes all rows or none; a row whose `rowId` is there already is replaced. Throws what the database throws. */
   readonly write: (rows: readonly Receipt[]) => Promise<void>
+  /** Writes rows anew that are there and closed, with all their sums; others are left out. Says how many were written. */
+  readonly replace: (rows: readonly Receipt[]) => Promise<number>
   /** Closed rows that started at or after `since` (milliseconds since 1970). */
   readonly stats: (since: number) => Promise<LedgerStats>
   /** The newest row with this request id, for "why did this happen". */
@@ -72,12 +92,13 @@ export interface LedgerStore {
   readonly spent: (since: number) => Promise<ReadonlyMap<string, number>>
   /** Rows in their order, oldest first. */
   readonly page: (options: PageOptions) => Promise<readonly Receipt[]>
+  readonly list: (options: ListOptions) => Promise<RowList>
   /** Deletes one batch of old rows; says how many. None that is open is deleted. */
   readonly prune: (options: PruneOptions) => Promise<number>
   /** Sums by hour, for the hours that began at or after `since`. */
   readonly usage: (since: number) => Promise<readonly HourOfUsage[]>
-  /** Hours whose sums are not those of their rows, where all of these are still there. Reads the whole ledger. */
-  readonly checkUsage: () => Promise<readonly number[]>
+  /** Whether the sums of an hour (hours since 1970) are those of its rows, and the sums of its day those of its hours. */
+  readonly checkUsage: (hour: number) => Promise<boolean>
   readonly labels: LabelStore
   readonly keys: KeyStore
   readonly audit: AuditStore

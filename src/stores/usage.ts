@@ -25,6 +25,16 @@ export interface HourOfUsage {
 }
 
 export const hourMs = 3_600_000
+export const hoursOfDay = 24
+
+/**
+ * A window that begins at `since` (milliseconds since 1970) in its parts: rows up to `firstHour`, whole hours from there
+ * up to `firstDay`, whole days from there on. Both are hours since 1970.
+ */
+export function partsOf(since: number): { readonly firstHour: number; readonly firstDay: number } {
+  const firstHour = Math.ceil(since / hourMs)
+  return { firstHour, firstDay: Math.ceil(firstHour / hoursOfDay) * hoursOfDay }
+}
 
 /** What the gateway asks by itself, to learn: it costs, and is nobody's request. */
 export const ownDialects: readonly string[] = ['shadow', 'judge', 'self-check', 'calibration', 'cache-check']
@@ -99,6 +109,20 @@ export function usageOf(receipts: readonly Receipt[], replaced: readonly Receipt
   for (const receipt of receipts) add(receipt, 1)
   for (const receipt of replaced) add(receipt, -1)
   return [...hours.values()]
+}
+
+/** The same sums by day (UTC): `hour` is the one with which the day begins. */
+export function daysOf(usages: readonly HourOfUsage[]): readonly HourOfUsage[] {
+  const days = new Map<string, HourOfUsage>()
+  for (const usage of usages) {
+    const hour = usage.hour - (usage.hour % hoursOfDay)
+    const key = JSON.stringify([hour, usage.model, usage.backend, usage.caller])
+    const before = days.get(key) ?? { ...usage, ...nothing, hour }
+    const sums = counters.map((name) => [name, before[name] + usage[name]])
+    const firstAt = Math.min(before.firstAt, usage.firstAt)
+    days.set(key, { ...before, ...Object.fromEntries(sums), firstAt })
+  }
+  return [...days.values()]
 }
 
 /** Of rows that replace each other within one batch the last one counts, and one that is closed over one that is open. */

@@ -77,7 +77,7 @@ describe('a client that does not read stalls its model', () => {
       socket.on('error', () => {})
       await once(socket, 'connect')
       socket.pause()
-      const head = `POST ${client.path} HTTP/1.1\r\nhost: x\r\nx-request-id: ${client.name}\r\ncontent-type: application/json`
+      const head = `POST ${client.path} HTTP/1.1\r\nhost: localhost\r\nx-request-id: ${client.name}\r\ncontent-type: application/json`
       socket.write(`${head}\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
 
       const written = await end

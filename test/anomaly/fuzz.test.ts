@@ -538,7 +538,7 @@ function hangUp(random: Random): Bad {
 }
 
 function headOf(method: string, path: string, headers: string): string {
-  return `${method} ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${headers}\r\n`
+  return `${method} ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n${headers}\r\n`
 }
 
 function post(path: string, body: string | Buffer, headers = ''): Buffer {

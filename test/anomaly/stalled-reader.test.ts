@@ -13,7 +13,7 @@ test('a client that stops reading is cut off; its request is closed, and equal o
   const socket = connect(port, '127.0.0.1')
   socket.on('error', () => {})
   await once(socket, 'connect')
-  const head = `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-request-id: stalled\r\ncontent-type: application/json\r\n`
+  const head = `POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nx-request-id: stalled\r\ncontent-type: application/json\r\n`
   socket.pause()
   socket.write(`${head}content-length: ${body.length}\r\n\r\n${body}`)
   while ((await gateway.house.account.find('stalled')) === undefined) await new Promise((next) => setTimeout(next, 10))

@@ -8,7 +8,7 @@ import type { ApiKey, AuditEntry } from '../../src/core/api-key.ts'
 import type { Label } from '../../src/core/evidence.ts'
 import type { Receipt } from '../../src/core/receipt.ts'
 import { ledgerDrivers } from '../../src/stores/index.ts'
-import type { LedgerStore } from '../../src/stores/store.ts'
+import type { LedgerStore, RowList } from '../../src/stores/store.ts'
 import { usageOf } from '../../src/stores/usage.ts'
 import { type PostgresServer, startPostgres } from '../fixtures/postgres-server.ts'
 import { attempt, receipt } from '../fixtures/receipt.ts'
@@ -21,11 +21,12 @@ for (const { name, where, open } of ledgerDrivers) {
     })
     after(() => server?.stop())
 
-    const withStore = async (body: (store: LedgerStore) => Promise<void>) => {
+    const withStore = async (body: (store: LedgerStore, place: string) => Promise<void>) => {
       const folder = mkdtempSync(join(tmpdir(), 'ledger-'))
-      const store = await open((await server?.createDatabase()) ?? join(folder, 'ledger.sqlite'))
+      const place = (await server?.createDatabase()) ?? join(folder, 'ledger.sqlite')
+      const store = await open(place)
       try {
-        await body(store)
+        await body(store, place)
       } finally {
         await store.close()
         rmSync(folder, { recursive: true, force: true })
@@ -259,6 +260,12 @@ for (const { name, where, open } of ledgerDrivers) {
         }),
         { minLength: 1, maxLength: 12 },
       )
+      // The beginning of an hour and of a day, and between.
+      const times = fc.oneof(
+        fc.nat(70 * hour),
+        fc.nat(70).map((count) => count * hour),
+        fc.nat(3).map((count) => count * 24 * hour),
+      )
       type Drawn = typeof rows extends fc.Arbitrary<readonly (infer Row)[]> ? Row : never
       const receiptOf = ({ cost, caller, attempts: calls, ...row }: Drawn, startedAt: number): Receipt =>
         receipt({
@@ -280,7 +287,7 @@ for (const { name, where, open } of ledgerDrivers) {
       test('are those of the rows, however these come, replace each other and are asked for', () =>
         withStore(async (store) => {
           const known = new Map<string, Receipt>()
-          const run = fc.asyncProperty(fc.array(rows, { maxLength: 4 }), fc.nat(4 * hour), async (batches, since) => {
+          const run = fc.asyncProperty(fc.array(rows, { maxLength: 4 }), times, async (batches, since) => {
             for (const batch of batches) {
               // A row keeps the time at which it was opened.
               const receipts = batch.map((row) =>
@@ -318,7 +325,9 @@ for (const { name, where, open } of ledgerDrivers) {
               return total + (status === 'open' ? (cost ?? 0) : closed)
             }, 0)
             assert.equal(spent.get(''), paid)
-            assert.deepEqual(await store.checkUsage(), [])
+            for (const row of known.values()) {
+              assert.equal(await store.checkUsage(Math.floor(row.startedAt / hour)), true)
+            }
           })
           await fc.assert(run, { numRuns: 25, seed: 7 })
         }))
@@ -370,6 +379,53 @@ for (const { name, where, open } of ledgerDrivers) {
           wanted.map(({ id }) => id),
         )
         assert.equal((await store.page({ limit: 100, until: 1 })).length, 9)
+      }))
+
+    test('the newest come page by page, those that are wanted, and no page reads more than it may', () =>
+      withStore(async (store) => {
+        const all = Array.from({ length: 60 }, (_, index) =>
+          receipt({
+            id: String(100 + index),
+            startedAt: Math.floor(index / 3),
+            model: index % 10 === 0 ? 'rare' : 'usual',
+            status: index % 4 === 0 ? 'failed' : 'answered',
+            ...(index % 2 === 0 && { caller: 'even' }),
+          }),
+        )
+        await store.write(all)
+        const read = async (wanted: { model?: string; status?: 'failed'; caller?: string }, lookAt: number) => {
+          const ids: string[] = []
+          let pages = 0
+          for (let before: RowList['next']; ; pages++) {
+            const { rows, next } = await store.list({ ...wanted, limit: 4, lookAt, ...(before && { before }) })
+            ids.push(...rows.map(({ id }) => id))
+            if (next === undefined) return { ids, pages }
+            before = next
+          }
+        }
+        const newest = all.toReversed()
+        const idsOf = (rows: readonly Receipt[]) => rows.map(({ id }) => id)
+        assert.deepEqual((await read({}, 1000)).ids, idsOf(newest))
+        const rare = newest.filter(({ model }) => model === 'rare')
+        assert.deepEqual((await read({ model: 'rare' }, 1000)).ids, idsOf(rare))
+        assert.deepEqual(await read({ model: 'rare' }, 7), { ids: idsOf(rare), pages: 8 })
+        assert.deepEqual(await read({ model: 'none' }, 20), { ids: [], pages: 3 })
+        const both = newest.filter(({ status, caller }) => status === 'failed' && caller === 'even')
+        assert.deepEqual((await read({ status: 'failed', caller: 'even' }, 10)).ids, idsOf(both))
+        assert.deepEqual((await read({ caller: "' OR 1=1 --" }, 1000)).ids, [])
+      }))
+
+    test('rows are written anew only where they are, and closed', () =>
+      withStore(async (store) => {
+        await store.write([receipt({ id: 'a', cost: 5 }), receipt({ id: 'open', status: 'open', cost: 1 })])
+        const anew = ['a', 'open', 'deleted'].map((id) => receipt({ id, cost: 7 }))
+        assert.equal(await store.replace(anew), 1)
+        assert.equal(await store.replace(anew), 1)
+        assert.deepEqual(
+          [(await store.find('a'))?.cost, (await store.find('open'))?.status, await store.find('deleted')],
+          [7, 'open', undefined],
+        )
+        assert.deepEqual([(await store.stats(0)).groups[0]?.cost, (await store.stats(0)).groups[0]?.requests], [7, 1])
       }))
 
     test('a row that comes late and open does not undo one that is closed', () =>
@@ -543,5 +599,19 @@ for (const { name, where, open } of ledgerDrivers) {
         assert.equal(await store.closeOrphans(), 0)
         assert.equal((await store.find('a'))?.status, 'open')
       }))
+
+    // Nobody else can open what is in memory.
+    if (where !== 'memory') {
+      test('what a gateway left open that is gone was interrupted', () =>
+        withStore(async (store, place) => {
+          const gone = await open(place)
+          await gone.write([receipt({ id: 'a', status: 'open', cost: 3 })])
+          await gone.close()
+          assert.equal(await store.closeOrphans(), 1)
+          const row = await store.find('a')
+          assert.deepEqual([row?.status, row?.estimated, (await store.spent(0)).get('')], ['interrupted', true, 3])
+          assert.equal(await store.closeOrphans(), 0)
+        }))
+    }
   })
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -298,6 +298,36 @@ describe('hybrid', { concurrency: 4 }, () => {
     const statistics = await runJson(['stats'], { environment })
     assert.equal(statistics.total_requests, 2)
     assert.equal(statistics.savings.baseline_model, 'claude-sonnet')
+  })
+
+  test('ledger tells whether its sums are right, writes files, and computes costs again', async () => {
+    const environment = { HYBRID_DATA_DIR: join(folder, 'data-ledger') }
+    await run(['chat', 'hello'], { environment })
+    assert.equal(
+      (await run(['ledger', 'verify'], { environment })).out,
+      'The sums of every hour are those of its rows.\n',
+    )
+
+    const file = join(folder, 'ledger.parquet')
+    const saved = await runJson(['ledger', 'export', file], { environment })
+    assert.deepEqual(saved, { file, format: 'parquet', rows: 1 })
+    const nowhere = await run(['ledger', 'export', join(folder, 'none', 'x.csv')], { environment })
+    assert.deepEqual([nowhere.code, nowhere.error.includes('cannot be written (ENOENT)')], [1, true])
+
+    assert.equal((await run(['ledger', 'reprice'], { environment })).out, 'All 1 rows have the prices of today.\n')
+    const yaml = readFileSync(echoOnly, 'utf8').replace(
+      'max_complexity: 0.5}',
+      'max_complexity: 0.5, price: {input: 1000, output: 1000}}',
+    )
+    const config = write('priced.yaml', yaml.trimEnd().split('\n'))
+    const would = await run(['ledger', 'reprice', '--model', 'parrot'], { config, environment })
+    assert.match(would.out, /^1 of 1 rows have another price today: \$0 before, \$0\.\d+ now\.\n--apply writes it\.\n$/)
+    assert.match((await run(['ledger', 'reprice', '--apply'], { config, environment })).out, /were written anew/)
+    const { total_cost } = await runJson(['stats'], { config, environment })
+    assert.ok(total_cost > 0)
+    assert.match((await run(['audit'], { config, environment })).out, /ledger\.reprice/)
+    const none = await run(['ledger', 'reprice', '--model', 'none'], { config, environment })
+    assert.match(none.error, /not configured/)
   })
 
   test('stats refuses a window that is none', async () => {

@@ -503,9 +503,9 @@ describe('replies are what the document says', () => {
           const head = `${method.toUpperCase()} ${path} HTTP/1.1\r\nconnection: close\r\n`
           const sent = {
             400: `${head}\r\n`,
-            408: `${head}host: x\r\n`,
-            417: `${head}host: x\r\nexpect: tea\r\n\r\n`,
-            431: `${head}host: x\r\n${'a: b\r\n'.repeat(2000)}\r\n`,
+            408: `${head}host: localhost\r\n`,
+            417: `${head}host: localhost\r\nexpect: tea\r\n\r\n`,
+            431: `${head}host: localhost\r\n${'a: b\r\n'.repeat(2000)}\r\n`,
           }
           return Object.entries(sent).map(async ([status, bytes]) => {
             compare({ method, path }, Number(status), await exchange(port, bytes))
