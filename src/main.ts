@@ -9,6 +9,7 @@ import { createLogger, requestLine } from './account/log.ts'
 import { createMetrics } from './account/metrics.ts'
 import { openLedgerStore } from './account/open-ledger.ts'
 import { Upkeep } from './account/upkeep.ts'
+import { openBudgets } from './budgets/open-budgets.ts'
 import { ExactCache } from './cache/exact-cache.ts'
 import { checkReply } from './check/check.ts'
 import type { House, ModelFile, OpenedAccount, Toolbox } from './cli/command.ts'
@@ -28,7 +29,10 @@ import { calibrate } from './gateway/calibrate.ts'
 import { countTokens } from './gateway/count-tokens.ts'
 import { embed } from './gateway/embed.ts'
 import { openSteer } from './gateway/open-steer.ts'
+import { createSpending } from './gateway/spending.ts'
 import { ToolLoops } from './gateway/tool-loops.ts'
+import type { AdminRoute } from './http/admin-routes.ts'
+import { budgetRoutes } from './http/budget-routes.ts'
 import { isLoopback } from './http/door.ts'
 import { keyRoutes } from './http/key-routes.ts'
 import { ledgerRoutes } from './http/ledger-routes.ts'
@@ -111,7 +115,9 @@ export async function openHouse(
   loaded: LoadedConfig,
   logger: Logger,
   sayProgress: Say = sayTo(logger),
-): Promise<House & { rooms: Rooms; keys: KeyRing; audit: AuditStore; limits: Limits }> {
+): Promise<
+  House & { rooms: Rooms; keys: KeyRing; audit: AuditStore; limits: Limits; adminRoutes: readonly AdminRoute[] }
+> {
   const { config, warnings } = loaded
   const say = sayTo(logger)
   for (const warning of warnings) say('warn', warning)
@@ -153,17 +159,29 @@ export async function openHouse(
     maxBytes: config.cache.max_bytes,
   })
   const { router } = config
+  const spent = async (since: number) => {
+    await ledger.flush()
+    return await store.spent(since)
+  }
+  const { budgets, close: closeBudgets } = await openBudgets({
+    config: config.budgets,
+    redis,
+    gateways,
+    spent,
+    teamOf: (id) => keys.find(id)?.team ?? '',
+    say,
+  })
+  const whenSpent = config.budgets.when_spent
+  const ownSpending = createSpending({ budgets, whenSpent })
   const opened = await openSteer({
     config: router,
     models: config.models,
     labels: store.labels,
-    spent: async (since) => {
-      await ledger.flush()
-      return await store.spent(since)
-    },
+    spent,
     account,
     providers,
     availability,
+    spending: ownSpending,
     say,
   })
   metrics.watch({
@@ -173,6 +191,14 @@ export async function openHouse(
     cacheBytes: () => cache.bytes,
     inFlight: () => account.openRequests,
     alarms: () => opened.policy.alarm.active,
+    budgets: () =>
+      budgets
+        .standing()
+        .map(({ line, state }) => ({
+          budget: line.owner,
+          period: line.period,
+          spent: (state?.spent ?? 0) / Math.max(1, line.limit),
+        })),
     budgetLeft: () => opened.policy.budgetOf('')?.left ?? -1,
     modelsAvailable: () =>
       config.models.map((model) => ({ model: model.name, available: availability.of(model).available })),
@@ -195,6 +221,7 @@ export async function openHouse(
     answerTimeoutSeconds: config.limits.answer_timeout_seconds,
     limits,
     ...opened.steer,
+    spending: createSpending({ budgets, whenSpent, pacing: opened.steer?.pacing }),
   }
   await availability.start()
 
@@ -203,6 +230,7 @@ export async function openHouse(
     limits,
     keys,
     audit: store.audit,
+    adminRoutes: [...keyRoutes(keys, store.audit), ...ledgerRoutes(account), ...budgetRoutes(budgets, keys)],
     models: config.models,
     availability: availability.of,
     account,
@@ -221,7 +249,17 @@ export async function openHouse(
     calibrate: (anchors, { model, strong }, signal) =>
       calibrate(
         anchors,
-        { account, providers, model, strong, judge: undefined, readFacts, check: checkReply, longestReply: 512 },
+        {
+          account,
+          providers,
+          spending: ownSpending,
+          model,
+          strong,
+          judge: undefined,
+          readFacts,
+          check: checkReply,
+          longestReply: 512,
+        },
         signal,
       ),
     async pull(model, signal) {
@@ -238,6 +276,7 @@ export async function openHouse(
       availability.stop()
       await opened.close()
       limits.close()
+      await closeBudgets()
       await keys.close()
       await upkeep.close()
       await Promise.all([...providers.values()].map((provider) => provider.close()))
@@ -299,7 +338,7 @@ async function serve(loaded: LoadedConfig): Promise<void> {
   const server = createServer({
     config: config.server,
     keys: house.keys,
-    adminRoutes: [...keyRoutes(house.keys, house.audit), ...ledgerRoutes(house.account)],
+    adminRoutes: house.adminRoutes,
     limits: house.limits,
     maxPromptCharacters: config.limits.max_prompt_characters,
     dialects,

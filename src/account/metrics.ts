@@ -15,6 +15,8 @@ export interface Gauges {
   readonly alarms: () => number
   /** Dollars; -1 where there is no budget. */
   readonly budgetLeft: () => number
+  /** Of the whole and of teams; shares of the limit, as last seen here. */
+  readonly budgets: () => readonly { readonly budget: string; readonly period: string; readonly spent: number }[]
   readonly modelsAvailable: () => readonly { readonly model: string; readonly available: boolean }[]
 }
 
@@ -163,6 +165,16 @@ export function createMetrics() {
         'Dollars left of router.budget in its period; -1 where there is none.',
         gauges.budgetLeft,
       )
+      const spent = new Gauge({
+        name: 'api_gateway_budget_spent_ratio',
+        help: 'Share of a budget of the whole or of a team that is spent in its period.',
+        labelNames: ['budget', 'period'],
+        registers,
+        collect() {
+          spent.reset()
+          for (const { budget, period, spent: share } of gauges.budgets()) spent.set({ budget, period }, share)
+        },
+      })
       const available = new Gauge({
         name: 'api_gateway_model_available',
         help: '1 while the model can answer.',

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { capabilities } from '../core/model.ts'
 import { providers } from '../providers/index.ts'
+import { budgetsSchema } from './budgets-schema.ts'
 import { databaseSchema, ledgerSchema } from './ledger-schema.ts'
 import { limitsSchema } from './limits-schema.ts'
 import { routingFields } from './routing-schema.ts'
@@ -95,6 +96,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   limits: limitsSchema,
+  budgets: budgetsSchema,
   router: z
     .strictObject({
       strategy: z

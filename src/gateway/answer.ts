@@ -37,7 +37,7 @@ export interface Rooms {
   /** Evidence and policy; without them the heuristic decides, and replies ship unseen. */
   readonly steering?: Steering
   readonly lookTwo?: LookTwo
-  readonly spending?: Spending
+  readonly spending: Spending
   /** Sets aside the tokens that a request may take. */
   readonly limits?: Pick<Limits, 'takeTokens'>
   /** Told of every request that was answered by a model, after its answer was given. */

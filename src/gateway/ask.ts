@@ -8,10 +8,13 @@ import { isContent } from '../core/reply.ts'
 import { type ChatRequest, estimatePromptTokens } from '../core/request.ts'
 import { noUsage } from '../core/usage.ts'
 import type { OpenProvider } from '../providers/provider.ts'
+import type { Spending } from './spending.ts'
 
 export interface Asking {
   readonly account: Account
   readonly providers: ReadonlyMap<string, OpenProvider>
+  /** Of the whole: what the gateway asks by itself is nobody's. */
+  readonly spending: Spending
 }
 
 export interface Reply {
@@ -27,14 +30,16 @@ export interface Reply {
 export async function ask(
   request: ChatRequest,
   model: ModelCard,
-  { account, providers }: Asking,
+  { account, providers, spending }: Asking,
   signal: AbortSignal,
 ): Promise<Reply> {
   const provider = providers.get(model.provider)
   if (provider === undefined) throw new Error(`model ${model.name} has no open provider`)
+  const admission = await spending.admit({ model, request, pinned: true }, signal)
+  if ('refused' in admission) throw admission.refused
   const receipt = account.open(request, ownDecision(model, request), { ...model, price: free })
+  const attempt = receipt.attempt(model, { ...noUsage, input: estimatePromptTokens(request) })
   try {
-    const attempt = receipt.attempt(model, { ...noUsage, input: estimatePromptTokens(request) })
     const message = new MessageBuilder()
     for await (const part of provider.send({ request, model }, signal)) {
       attempt.saw(part)
@@ -51,6 +56,7 @@ export async function ask(
     throw error
   } finally {
     receipt.close()
+    admission.settle(attempt.current)
   }
 }
 

@@ -34,6 +34,9 @@ export async function embed(request: EmbeddingRequest, rooms: Rooms, client: Abo
   try {
     const provider = rooms.providers.get(model.provider)
     if (provider?.embed === undefined) throw noEmbeddings(model)
+    const purchase = { model, request: stand, pinned: true, writes: false }
+    const admission = await rooms.spending.admit(purchase, signal)
+    if ('refused' in admission) throw admission.refused
     const attempt = receipt.attempt(model, estimate(stand))
     try {
       const { vectors, usage, warnings } = await provider.embed({ request, model }, signal)
@@ -44,6 +47,8 @@ export async function embed(request: EmbeddingRequest, rooms: Rooms, client: Abo
       const reason = reasonOf(error, signal)
       if (!signal.aborted || isTimeout(reason)) attempt.failed(reason)
       throw toGatewayError(reason)
+    } finally {
+      admission.settle(attempt.current)
     }
   } catch (error) {
     receipt.failed(error)

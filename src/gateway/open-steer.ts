@@ -2,14 +2,15 @@ import type { Account } from '../account/account.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Label } from '../core/evidence.ts'
 import type { ModelCard } from '../core/model.ts'
+import { periodOf } from '../core/period.ts'
 import type { RoutingWish } from '../core/request.ts'
-import { periodOf } from '../policy/budget.ts'
 import { callerOf, Policy, type Terms } from '../policy/policy.ts'
 import type { OpenProvider } from '../providers/provider.ts'
 import type { AvailabilityMonitor } from './availability.ts'
 import { type Feedback, giveFeedback } from './feedback.ts'
 import { type Labels, openLearning } from './learning.ts'
 import { createShadow } from './shadow.ts'
+import type { Spending } from './spending.ts'
 import { auditOf, createSteer, type Steer } from './steer.ts'
 
 /** `router` of the configuration, as far as it steers. */
@@ -58,6 +59,8 @@ export interface OpenSteerOptions {
   readonly account: Account
   readonly providers: ReadonlyMap<string, OpenProvider>
   readonly availability: AvailabilityMonitor
+  /** For what the gateway asks by itself. */
+  readonly spending: Spending
   readonly say: (level: 'info' | 'warn', message: string) => void
 }
 
@@ -106,7 +109,7 @@ export async function openSteer(options: OpenSteerOptions): Promise<OpenedSteer>
     if (room > 0) learning.learn(counted)
     return counted
   }
-  const asking = { account, providers }
+  const asking = { account, providers, spending: options.spending }
   const named = (name: string | undefined) => models.find((model) => model.name === name)
   const shadow = createShadow({
     ...asking,

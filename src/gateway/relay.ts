@@ -23,7 +23,7 @@ export interface RelayOptions {
   readonly providers: ReadonlyMap<string, OpenProvider>
   readonly signal: AbortSignal
   readonly lookTwo: LookTwo | undefined
-  readonly spending: Spending | undefined
+  readonly spending: Spending
   readonly reportDown: (model: ModelCard, reason: string) => void
   readonly explainNone: () => string
 }
@@ -82,6 +82,7 @@ export async function* relay(options: RelayOptions): AsyncGenerator<RelayPart> {
     if (signal.aborted) throw failure
     const { code, message, retryable } = toGatewayError(failure)
     if (outcome.type === 'refused') {
+      if (outcome.final && spare === undefined && turns.every(({ judged }) => judged)) throw failure
       receipt.note(message, decision.degraded)
       continue
     }
@@ -133,8 +134,9 @@ type Outcome =
       /** The reply, where all of it is there: it can still be sent. */
       readonly shipment: Shipment | undefined
     }
-  /** `refused`: it was never called, for its price; it is none the worse for that. */
-  | { readonly type: 'failed' | 'refused'; readonly failure: unknown }
+  | { readonly type: 'failed'; readonly failure: unknown }
+  /** It was never called, for its price; it is none the worse for that. */
+  | { readonly type: 'refused'; readonly failure: unknown; readonly final: boolean }
 
 /** Calls one model and waits until its reply can be sent, is too weak, or has failed. */
 async function tryModel({ model, judged }: Turn, options: RelayOptions): Promise<Outcome> {
@@ -142,16 +144,18 @@ async function tryModel({ model, judged }: Turn, options: RelayOptions): Promise
   const provider = providers.get(model.provider)
   if (provider === undefined) throw new Error(`model ${model.name} has no open provider`)
 
-  const admission = spending?.admit({ model, request, pinned: decision.pinned })
-  if (admission !== undefined && 'refused' in admission) {
-    const message = `${model.name} was not called: ${admission.refused}`
-    return { type: 'refused', failure: new GatewayError('budget_spent', message) }
+  const admission = await spending.admit({ model, request, pinned: decision.pinned }, signal)
+  if ('refused' in admission) return { type: 'refused', failure: admission.refused, final: admission.final }
+  const { maxTokens } = admission
+  const paidFor = maxTokens === undefined ? request : { ...request, maxTokens }
+  if (maxTokens !== undefined) {
+    receipt.note(`${maxTokens} tokens are the longest reply that the budget pays for`, decision.degraded)
   }
-  const sent = model.backend === 'local' ? pinVolatilePrefix(request) : request
+  const sent = model.backend === 'local' ? pinVolatilePrefix(paidFor) : paidFor
   const times = timesSent({ request: sent, model })
   const prompt = { ...noUsage, input: times * estimatePromptTokens(request) }
   const attempt = receipt.attempt(model, prompt)
-  const settle = () => admission?.settle(attempt.current)
+  const settle = () => admission.settle(attempt.current)
   const reply = counted(sendChoices(provider, { request: sent, model }, signal), (part) => attempt.saw(part))
   try {
     const held = await holdUntilContent(reply)

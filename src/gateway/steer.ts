@@ -15,7 +15,7 @@ import type { Asking } from './ask.ts'
 import type { LookTwo } from './look-two.ts'
 import { selfCheck } from './self-check.ts'
 import type { Claims, Shadow } from './shadow.ts'
-import type { Spending } from './spending.ts'
+import type { Pacing } from './spending.ts'
 
 export interface SteerOptions {
   readonly evidence: Evidence
@@ -35,7 +35,7 @@ export interface SteerOptions {
 export interface Steer {
   readonly steering: Steering
   readonly lookTwo: LookTwo
-  readonly spending: Spending
+  readonly pacing: Pacing
   readonly follow: (answered: Answered) => void
 }
 
@@ -96,7 +96,7 @@ export function createSteer(options: SteerOptions): Steer {
     holdSeconds: check.hold_seconds,
   }
 
-  const spending: Spending = {
+  const pacing: Pacing = {
     admit({ model, request, pinned }) {
       const most = costOf(
         {
@@ -109,7 +109,7 @@ export function createSteer(options: SteerOptions): Steer {
       if (most === undefined || most === 0) return undefined
       const caller = request.caller ?? ''
       const settleWith = (settle: (dollars: number) => void) => ({
-        settle: ({ cost }: Attempt) => settle(toDollars(cost ?? 0)),
+        settle: ({ cost }: Pick<Attempt, 'cost'>) => settle(toDollars(cost ?? 0)),
       })
       if (pinned) return settleWith((dollars) => policy.charge(caller, dollars))
       const reservation = policy.reserve(caller, toDollars(most))
@@ -142,7 +142,7 @@ export function createSteer(options: SteerOptions): Steer {
     shadow.consider(answered)
   }
 
-  return { steering, lookTwo, spending, follow }
+  return { steering, lookTwo, pacing, follow }
 }
 
 /** The best chance that any stretch of the request would give the model, were it as easy as such requests can be. */

@@ -46,6 +46,7 @@ export class Redis {
   #subscriber: ReturnType<typeof clientOf> | undefined
   #trial: NodeJS.Timeout | undefined
   #closed = false
+  readonly #returned = new Set<() => void>()
 
   private constructor(options: RedisOptions) {
     this.#options = options
@@ -81,6 +82,11 @@ export class Redis {
   get address(): string {
     const { host, pathname } = new URL(this.#options.url)
     return `${host}${pathname.length > 1 ? pathname : ''}`
+  }
+
+  /** Told each time that Redis answers again: it may have forgotten everything. */
+  onReturn(listener: () => void): void {
+    this.#returned.add(listener)
   }
 
   key(name: string): string {
@@ -158,8 +164,10 @@ export class Redis {
   #changed(state: 'open' | 'closed'): void {
     if (this.#closed) return
     const { say } = this.#options
-    if (state === 'closed') say('info', `Redis at ${this.address} answers again`)
-    else
+    if (state === 'closed') {
+      say('info', `Redis at ${this.address} answers again`)
+      for (const listener of this.#returned) listener()
+    } else
       say(
         'warn',
         `Redis at ${this.address} does not answer: limits, budgets and cache go on in this process until it does`,
