@@ -11,6 +11,7 @@ import { openLedgerStore } from './account/open-ledger.ts'
 import { Upkeep } from './account/upkeep.ts'
 import { openBudgets } from './budgets/open-budgets.ts'
 import { ExactCache } from './cache/exact-cache.ts'
+import { redisReplies } from './cache/redis.ts'
 import { checkReply } from './check/check.ts'
 import type { House, ModelFile, OpenedAccount, Toolbox } from './cli/command.ts'
 import { commands } from './cli/index.ts'
@@ -30,7 +31,7 @@ import { countTokens } from './gateway/count-tokens.ts'
 import { embed } from './gateway/embed.ts'
 import { openSteer } from './gateway/open-steer.ts'
 import { createSpending } from './gateway/spending.ts'
-import { ToolLoops } from './gateway/tool-loops.ts'
+import { forgetAfterMs, ToolLoops } from './gateway/tool-loops.ts'
 import type { AdminRoute } from './http/admin-routes.ts'
 import { budgetRoutes } from './http/budget-routes.ts'
 import { isLoopback } from './http/door.ts'
@@ -41,9 +42,11 @@ import { KeyRing } from './keys/key-ring.ts'
 import type { Limits } from './limits/limits.ts'
 import { openLimits } from './limits/open-limits.ts'
 import { wantedFile } from './model-files/catalog.ts'
+import { sessionMs } from './policy/sessions.ts'
 import { openProvider } from './providers/index.ts'
 import type { OpenProvider } from './providers/provider.ts'
 import { Gateways } from './redis/gateways.ts'
+import { redisNotes } from './redis/notes.ts'
 import { Redis } from './redis/redis.ts'
 import { decide } from './router/decide.ts'
 import { lookUp } from './router/resolve-model.ts'
@@ -157,6 +160,11 @@ export async function openHouse(
     enabled: config.cache.enabled,
     ttlSeconds: config.cache.ttl_seconds,
     maxBytes: config.cache.max_bytes,
+    scope: config.cache.scope,
+    shared:
+      redis === undefined || !config.cache.enabled
+        ? undefined
+        : await redisReplies({ redis, ttlSeconds: config.cache.ttl_seconds, maxBytes: config.cache.redis_max_bytes }),
   })
   const { router } = config
   const spent = async (since: number) => {
@@ -182,6 +190,7 @@ export async function openHouse(
     providers,
     availability,
     spending: ownSpending,
+    notes: redis && redisNotes(redis, 'sessions', sessionMs),
     say,
   })
   metrics.watch({
@@ -192,13 +201,11 @@ export async function openHouse(
     inFlight: () => account.openRequests,
     alarms: () => opened.policy.alarm.active,
     budgets: () =>
-      budgets
-        .standing()
-        .map(({ line, state }) => ({
-          budget: line.owner,
-          period: line.period,
-          spent: (state?.spent ?? 0) / Math.max(1, line.limit),
-        })),
+      budgets.standing().map(({ line, state }) => ({
+        budget: line.owner,
+        period: line.period,
+        spent: (state?.spent ?? 0) / Math.max(1, line.limit),
+      })),
     budgetLeft: () => opened.policy.budgetOf('')?.left ?? -1,
     modelsAvailable: () =>
       config.models.map((model) => ({ model: model.name, available: availability.of(model).available })),
@@ -215,7 +222,7 @@ export async function openHouse(
     },
     availability,
     cache,
-    toolLoops: new ToolLoops(),
+    toolLoops: new ToolLoops(redis && redisNotes(redis, 'loops', forgetAfterMs)),
     providers,
     account,
     answerTimeoutSeconds: config.limits.answer_timeout_seconds,
@@ -276,6 +283,7 @@ export async function openHouse(
       availability.stop()
       await opened.close()
       limits.close()
+      cache.close()
       await closeBudgets()
       await keys.close()
       await upkeep.close()

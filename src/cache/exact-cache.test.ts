@@ -4,7 +4,7 @@ import { chat, never } from '../../test/fixtures/stand-ins/calls.ts'
 import { noUsage } from '../core/usage.ts'
 import { type CachedReply, ExactCache, type Recall } from './exact-cache.ts'
 
-const open = () => new ExactCache({ enabled: true, ttlSeconds: 60, maxBytes: 1_000_000 })
+const open = () => new ExactCache({ enabled: true, ttlSeconds: 60, maxBytes: 1_000_000, scope: 'key' })
 const reply: CachedReply = {
   model: 'm',
   provider: 'p',

@@ -155,6 +155,11 @@ export const configSchema = z.strictObject({
       enabled: z.boolean().default(true).describe('Answer equal requests from memory.'),
       ttl_seconds: seconds.default(3600).describe('Age at which a cached reply is forgotten.'),
       max_bytes: bytes.default(67_108_864).describe('Memory for cached replies.'),
+      redis_max_bytes: bytes.default(268_435_456).describe('Memory of Redis for cached replies, compressed.'),
+      scope: z
+        .enum(['key', 'team', 'all'])
+        .default('key')
+        .describe('Who may be given a reply that was made for another: requests of the same key, of its team, all.'),
     })
     .prefault({}),
   ledger: ledgerSchema,

@@ -40,6 +40,8 @@ export interface Rooms {
   readonly spending: Spending
   /** Sets aside the tokens that a request may take. */
   readonly limits?: Pick<Limits, 'takeTokens'>
+  /** Asks other gateways what they know of a conversation, before it is decided. */
+  readonly look?: (request: ChatRequest) => Promise<void>
   /** Told of every request that was answered by a model, after its answer was given. */
   readonly follow?: (answered: Answered) => void
 }
@@ -67,6 +69,7 @@ export function route(request: ChatRequest, rooms: Rooms): Decision {
  */
 export async function* answer(request: ChatRequest, rooms: Rooms, client: AbortSignal): AsyncGenerator<AnswerPart> {
   const { cache, providers, account, availability, toolLoops } = rooms
+  await Promise.all([toolLoops.look(request), rooms.look?.(request)])
   const decision = route(request, rooms)
   const receipt = account.open(request, decision)
   const { signal, clear } = startDeadline(client, rooms.answerTimeoutSeconds)

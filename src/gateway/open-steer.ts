@@ -6,6 +6,7 @@ import { periodOf } from '../core/period.ts'
 import type { RoutingWish } from '../core/request.ts'
 import { callerOf, Policy, type Terms } from '../policy/policy.ts'
 import type { OpenProvider } from '../providers/provider.ts'
+import type { Notes } from '../redis/notes.ts'
 import type { AvailabilityMonitor } from './availability.ts'
 import { type Feedback, giveFeedback } from './feedback.ts'
 import { type Labels, openLearning } from './learning.ts'
@@ -59,6 +60,8 @@ export interface OpenSteerOptions {
   readonly account: Account
   readonly providers: ReadonlyMap<string, OpenProvider>
   readonly availability: AvailabilityMonitor
+  /** Where conversations are told to other gateways; undefined where there are none. */
+  readonly notes: Notes | undefined
   /** For what the gateway asks by itself. */
   readonly spending: Spending
   readonly say: (level: 'info' | 'warn', message: string) => void
@@ -77,6 +80,7 @@ export interface OpenedSteer {
 }
 
 const lookSeconds = 10
+const spentLookMs = 30_000
 
 /** Opens evidence and policy from what the stores know. */
 export async function openSteer(options: OpenSteerOptions): Promise<OpenedSteer> {
@@ -101,6 +105,11 @@ export async function openSteer(options: OpenSteerOptions): Promise<OpenedSteer>
     allowance: config.allowance,
     spent: await spentBefore(config, options.spent),
   })
+  // Other gateways may spend of the same budget.
+  const looking = setInterval(() => {
+    const catchUp = async () => policy.catchUp(await spentBefore(config, options.spent))
+    void catchUp().catch(() => {})
+  }, spentLookMs).unref()
 
   const learn = (label: Label): Label => {
     const clipped = label.source === 'feedback' || label.source === 'regenerated' || label.source === 'validator'
@@ -131,7 +140,7 @@ export async function openSteer(options: OpenSteerOptions): Promise<OpenedSteer>
   const { check, expected_output_tokens: expectedOutputTokens } = config
   const steer =
     config.strategy === 'evidence'
-      ? createSteer({ evidence, policy, expectedOutputTokens, check, asking, shadow, say })
+      ? createSteer({ evidence, policy, expectedOutputTokens, check, asking, shadow, notes: options.notes, say })
       : undefined
 
   return {
@@ -154,6 +163,7 @@ export async function openSteer(options: OpenSteerOptions): Promise<OpenedSteer>
       await learning.settle()
     },
     async close() {
+      clearInterval(looking)
       shadow.close()
       await shadow.idle()
       await learning.close()

@@ -9,6 +9,7 @@ import { noUsage, outputTokens } from '../core/usage.ts'
 import type { Evidence } from '../evidence/evidence.ts'
 import type { Option, Policy } from '../policy/policy.ts'
 import { Sessions, switchCost } from '../policy/sessions.ts'
+import type { Notes } from '../redis/notes.ts'
 import type { Steering, Weighed } from '../router/steering.ts'
 import type { Answered } from './answer.ts'
 import type { Asking } from './ask.ts'
@@ -29,6 +30,8 @@ export interface SteerOptions {
   }
   readonly asking: Asking
   readonly shadow: Shadow
+  /** Where conversations are told to other gateways; undefined where there are none. */
+  readonly notes: Notes | undefined
   readonly say: (level: 'info' | 'warn', message: string) => void
 }
 
@@ -37,6 +40,8 @@ export interface Steer {
   readonly lookTwo: LookTwo
   readonly pacing: Pacing
   readonly follow: (answered: Answered) => void
+  /** Asks other gateways where a conversation was last, where they can be asked. */
+  readonly look: (request: ChatRequest) => Promise<void>
 }
 
 /** A reply is not expected to be longer than this where nobody says; what it may cost at most is reserved. */
@@ -47,7 +52,7 @@ const mostDifficulty = 1
 /** Evidence and policy, as router, relay and ledger see them. */
 export function createSteer(options: SteerOptions): Steer {
   const { evidence, policy, check, asking, shadow, say } = options
-  const sessions = new Sessions()
+  const sessions = new Sessions(Date.now, options.notes)
 
   const optionOf = ({ model, cost, chance }: Weighed, request: ChatRequest): Option => ({
     name: model.name,
@@ -142,7 +147,13 @@ export function createSteer(options: SteerOptions): Steer {
     shadow.consider(answered)
   }
 
-  return { steering, lookTwo, pacing, follow }
+  const look = async (request: ChatRequest) => {
+    const goesOn = request.session !== undefined || request.messages.some(({ role }) => role === 'assistant')
+    const key = goesOn && options.notes !== undefined ? sessionOf(request) : undefined
+    if (key !== undefined) await sessions.look(key)
+  }
+
+  return { steering, lookTwo, pacing, follow, look }
 }
 
 /** The best chance that any stretch of the request would give the model, were it as easy as such requests can be. */

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { ReplyChoice } from '../core/message-builder.ts'
 import { type ChatRequest, inToolLoop, lastWord, textOf } from '../core/request.ts'
+import type { Notes } from '../redis/notes.ts'
 
 const remembered = 50_000
-const forgetAfterMs = 6 * 3_600_000
+export const forgetAfterMs = 6 * 3_600_000
 
 /** Ids that a dialect made up because its clients do not repeat any: they say nothing about the conversation. */
 export const madeUpId = 'unnamed-'
@@ -16,11 +17,28 @@ export const madeUpId = 'unnamed-'
  */
 export class ToolLoops {
   readonly #models = new LRUCache<string, string>({ max: remembered, ttl: forgetAfterMs })
+  readonly #notes: Notes | undefined
+
+  /** `notes` tell of loops that began at another gateway. */
+  constructor(notes?: Notes) {
+    this.#notes = notes
+  }
+
+  /** Asks the others, where it is not known here whose loop this is. */
+  async look(request: ChatRequest): Promise<void> {
+    if (this.#notes === undefined || !inToolLoop(request) || this.modelOf(request) !== undefined) return
+    const keys = keysOfLoop(request)
+    const models = await this.#notes.read(keys)
+    for (const [index, model] of models.entries()) {
+      const key = keys[index]
+      if (key !== undefined && model !== undefined) this.#models.set(key, model)
+    }
+  }
 
   /** The name of the model that waits for the results in this request; undefined outside of a loop. */
   modelOf(request: ChatRequest): string | undefined {
     if (!inToolLoop(request)) return undefined
-    for (const key of [...callKeys(answeredIds(request)), ...conversationKeys(request)]) {
+    for (const key of keysOfLoop(request)) {
       const model = this.#models.get(key)
       if (model !== undefined) return model
     }
@@ -33,7 +51,12 @@ export class ToolLoops {
     if (calls.length === 0) return
     const keys = [...callKeys(calls.map(({ id }) => id)), ...conversationKeys(request)]
     for (const key of keys) this.#models.set(key, model)
+    this.#notes?.write(keys, model)
   }
+}
+
+function keysOfLoop(request: ChatRequest): readonly string[] {
+  return [...callKeys(answeredIds(request)), ...conversationKeys(request)]
 }
 
 function answeredIds(request: ChatRequest): readonly string[] {

@@ -72,6 +72,12 @@ export class BudgetPacer {
     return (ahead / fullAhead) * (this.#usual > 0 ? dollars / this.#usual : 1)
   }
 
+  /** At least so much was spent, by whomever. */
+  catchUp(dollars: number): void {
+    this.#turn()
+    this.#spent = Math.max(this.#spent, dollars)
+  }
+
   /** Undefined where so much is not left. */
   reserve(dollars: number): Reservation | undefined {
     if (dollars > this.left) return undefined

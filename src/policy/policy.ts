@@ -161,6 +161,11 @@ export class Policy {
     this.budgetOf(caller)?.reserve(0)?.settle(dollars)
   }
 
+  /** At least so many dollars were spent in the present period, by caller; '' is everybody. */
+  catchUp(spent: ReadonlyMap<string, number>): void {
+    for (const [caller, dollars] of spent) this.budgetOf(caller)?.catchUp(dollars)
+  }
+
   sawRequest(caller: string): void {
     this.#quotaOf(caller).saw(caller)
   }

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import type { Notes } from '../redis/notes.ts'
 
 interface Session {
   readonly model: string
@@ -22,28 +23,41 @@ const sessionsRemembered = 20_000
 const stickyTurns = 3
 /** Vendors keep a prompt for five minutes after its last use. */
 const cacheMs = 300_000
-const sessionMs = 3_600_000
+export const sessionMs = 3_600_000
 
 /** Which model a conversation is with. Bounded; the ones not heard of for longest are forgotten. */
 export class Sessions {
   /** Made when it is needed: its room is taken at once. */
   #sessions: LRUCache<string, Session> | undefined
   readonly #now: () => number
+  readonly #notes: Notes | undefined
 
-  constructor(now: () => number = Date.now) {
+  /** `notes` tell of conversations that went on at another gateway. */
+  constructor(now: () => number = Date.now, notes?: Notes) {
     this.#now = now
+    this.#notes = notes
+  }
+
+  /** Asks the others where the conversation was last. */
+  async look(key: string): Promise<void> {
+    const [text] = (await this.#notes?.read([key])) ?? []
+    const told = text === undefined ? undefined : sessionOf(text)
+    const own = this.#known().get(key)
+    if (told !== undefined && (own === undefined || told.at > own.at)) this.#known().set(key, told)
   }
 
   saw(key: string, { model, escalated, tokens }: Turn): void {
     const before = this.#known().get(key)
     const goesOn = before?.escalated === true && before.model === model && before.turns < stickyTurns
-    this.#known().set(key, {
+    const session: Session = {
       model,
       escalated: escalated || goesOn,
       at: this.#now(),
       tokens,
       turns: escalated ? 0 : (before?.turns ?? 0) + 1,
-    })
+    }
+    this.#known().set(key, session)
+    this.#notes?.write([key], JSON.stringify(session))
   }
 
   /** The model that the conversation was with last, and whether it should stay there whatever this turn looks like. */
@@ -57,6 +71,18 @@ export class Sessions {
   #known(): LRUCache<string, Session> {
     this.#sessions ??= new LRUCache({ max: sessionsRemembered, ttl: sessionMs })
     return this.#sessions
+  }
+}
+
+/** Undefined for what is no session: another program may have written it. */
+function sessionOf(text: string): Session | undefined {
+  try {
+    const { model, escalated, at, tokens, turns } = JSON.parse(text)
+    const isSession =
+      typeof model === 'string' && typeof escalated === 'boolean' && [at, tokens, turns].every(Number.isFinite)
+    return isSession ? { model, escalated, at, tokens, turns } : undefined
+  } catch {
+    return undefined
   }
 }
 
