@@ -29,7 +29,9 @@ import { AvailabilityMonitor } from './gateway/availability.ts'
 import { calibrate } from './gateway/calibrate.ts'
 import { countTokens } from './gateway/count-tokens.ts'
 import { embed } from './gateway/embed.ts'
+import { Health } from './gateway/health.ts'
 import { openSteer } from './gateway/open-steer.ts'
+import { Queues } from './gateway/queues.ts'
 import { createSpending } from './gateway/spending.ts'
 import { forgetAfterMs, ToolLoops } from './gateway/tool-loops.ts'
 import type { AdminRoute } from './http/admin-routes.ts'
@@ -48,6 +50,7 @@ import type { OpenProvider } from './providers/provider.ts'
 import { Gateways } from './redis/gateways.ts'
 import { redisNotes } from './redis/notes.ts'
 import { Redis } from './redis/redis.ts'
+import { Retries } from './resilience/retries.ts'
 import { decide } from './router/decide.ts'
 import { lookUp } from './router/resolve-model.ts'
 import { readFacts } from './signals/index.ts'
@@ -149,9 +152,21 @@ export async function openHouse(
     providers.set(name, openProvider(options, { name, modelsDir: config.models_dir, say, progress, changed }))
   }
 
+  const { resilience } = config
+  const health = new Health({
+    failures: resilience.breaker_failures,
+    restMs: resilience.breaker_rest_seconds * 1000,
+    longestRestMs: resilience.breaker_longest_rest_seconds * 1000,
+    changed: (model, resting) =>
+      say(
+        resting ? 'warn' : 'info',
+        resting ? `${model.name} is left alone for a while (${health.rests(model)})` : `${model.name} answers again`,
+      ),
+  })
   const availability = new AvailabilityMonitor({
     models: config.models,
     providers,
+    health,
     checkSeconds: config.availability.check_seconds,
     changed: (model, { available, reason }) =>
       logger.info(available ? `${model.name} can answer now` : `${model.name} cannot answer any more (${reason})`),
@@ -193,7 +208,17 @@ export async function openHouse(
     notes: redis && redisNotes(redis, 'sessions', sessionMs),
     say,
   })
+  const queues = new Queues({
+    providers,
+    models: config.models,
+    isWarm: (model) => availability.of(model).warm === true,
+    expectedTokens: router.expected_output_tokens,
+    spillAfterSeconds: resilience.spill_after_seconds,
+    dollarsPerMinute: resilience.waiting_dollars_per_minute,
+  })
   metrics.watch({
+    breakers: () => config.models.map((model) => ({ model: model.name, level: health.level(model) })),
+    queues: () => queues.waiting(),
     ledgerPendingRows: () => ledger.pendingRows,
     ledgerDroppedRows: () => ledger.droppedRows,
     ledgerAway: () => Number(ledger.trouble !== ''),
@@ -210,8 +235,20 @@ export async function openHouse(
     modelsAvailable: () =>
       config.models.map((model) => ({ model: model.name, available: availability.of(model).available })),
   })
+  const named = (name: string) => config.models.filter((model) => model.name === name)
   const rooms: Rooms = {
     models: config.models,
+    retries: new Retries({
+      most: resilience.retries,
+      share: resilience.retry_share,
+      longestPauseMs: resilience.retry_pause_seconds * 1000,
+    }),
+    queues,
+    hedge:
+      resilience.hedge_after_seconds === undefined
+        ? undefined
+        : { afterSeconds: resilience.hedge_after_seconds, paid: resilience.hedge_paid },
+    fallbacksOf: ({ name }) => (resilience.fallbacks[name] ?? []).flatMap(named),
     readFacts,
     policy: {
       useLocalForSimple: router.use_local_for_simple,

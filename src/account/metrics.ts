@@ -17,6 +17,10 @@ export interface Gauges {
   readonly budgetLeft: () => number
   /** Of the whole and of teams; shares of the limit, as last seen here. */
   readonly budgets: () => readonly { readonly budget: string; readonly period: string; readonly spent: number }[]
+  /** 0: calls are made, 1: one is tried, 2: the model rests. */
+  readonly breakers: () => readonly { readonly model: string; readonly level: number }[]
+  /** Calls that wait for a place, by provider. */
+  readonly queues: () => ReadonlyMap<string, number>
   readonly modelsAvailable: () => readonly { readonly model: string; readonly available: boolean }[]
 }
 
@@ -173,6 +177,24 @@ export function createMetrics() {
         collect() {
           spent.reset()
           for (const { budget, period, spent: share } of gauges.budgets()) spent.set({ budget, period }, share)
+        },
+      })
+      const breaker = new Gauge({
+        name: 'api_gateway_breaker_state',
+        help: '0 while a model is called, 1 while one call tries it, 2 while it rests.',
+        labelNames: ['model'],
+        registers,
+        collect() {
+          for (const { model, level } of gauges.breakers()) breaker.set({ model }, level)
+        },
+      })
+      const waiting = new Gauge({
+        name: 'api_gateway_queue_waiting',
+        help: 'Calls that wait for a model server.',
+        labelNames: ['provider'],
+        registers,
+        collect() {
+          for (const [provider, count] of gauges.queues()) waiting.set({ provider }, count)
         },
       })
       const available = new Gauge({

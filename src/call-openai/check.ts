@@ -33,6 +33,8 @@ export function modelsCheck(upstream: Upstream, preset: Preset) {
 
 async function find(upstream: Upstream, signal: AbortSignal): Promise<Finding> {
   const { url, keyHint } = upstream.identity
+  // One that was left alone comes back by answering this.
+  if (upstream.severalServers) await upstream.jsonOfAll({ method: 'GET', path: '/models' }, signal)
   try {
     const reply = await upstream.open({ method: 'GET', path: '/models' }, signal)
     if (reply.status === 200) {

@@ -48,10 +48,14 @@ function aliasProblems({ models, router }: ParsedConfig): readonly ConfigProblem
 }
 
 /** Models and keys that the policies name. */
-function routingProblems({ models, router, server }: ParsedConfig): readonly ConfigProblem[] {
+function routingProblems({ models, router, server, resilience }: ParsedConfig): readonly ConfigProblem[] {
   const enabled = Object.keys(models).filter((key) => models[key]?.enabled)
   const named: readonly (readonly [where: string, name: string])[] = [
     ...router.check.self_check.map((name, index) => [`router.check.self_check.${index}`, name] as const),
+    ...Object.entries(resilience.fallbacks).flatMap(([name, chain]) => [
+      [`resilience.fallbacks.${name}`, name] as const,
+      ...chain.map((other, index) => [`resilience.fallbacks.${name}.${index}`, other] as const),
+    ]),
     ...(router.shadow.judge === undefined ? [] : [['router.shadow.judge', router.shadow.judge] as const]),
   ]
   const unknown = named

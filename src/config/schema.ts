@@ -4,6 +4,7 @@ import { providers } from '../providers/index.ts'
 import { budgetsSchema } from './budgets-schema.ts'
 import { databaseSchema, ledgerSchema } from './ledger-schema.ts'
 import { limitsSchema } from './limits-schema.ts'
+import { resilienceSchema } from './resilience-schema.ts'
 import { routingFields } from './routing-schema.ts'
 
 const seconds = z.number().min(0)
@@ -97,6 +98,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   limits: limitsSchema,
   budgets: budgetsSchema,
+  resilience: resilienceSchema,
   router: z
     .strictObject({
       strategy: z

@@ -58,6 +58,8 @@ export interface GatewayErrorOptions {
   readonly frame?: string
   /** Seconds after which the caller may try again; becomes the `Retry-After` header. */
   readonly retryAfterSeconds?: number
+  /** True where the server said no before it did any work: nothing was charged, and it can be asked again. */
+  readonly refused?: boolean
   /** The field of the request that is wrong, as the caller wrote it (`messages[2].role`). */
   readonly field?: string
 }
@@ -70,6 +72,7 @@ export class GatewayError extends Error {
   readonly field: string | undefined
   readonly upstream: UpstreamAnswer | undefined
   readonly frame: string | undefined
+  readonly refused: boolean
 
   constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -78,6 +81,7 @@ export class GatewayError extends Error {
     this.field = options.field
     this.upstream = options.upstream
     this.frame = options.frame
+    this.refused = options.refused ?? false
   }
 
   get status(): number {

@@ -56,6 +56,10 @@ export interface Availability {
   readonly capabilities?: readonly Capability[]
   /** True for a model that its server says cannot chat: it makes embeddings and nothing else. */
   readonly embedsOnly?: boolean
+  /** True for one that is left alone for a while because it failed, and is asked where nothing else is there. */
+  readonly resting?: boolean
+  /** True for one that its server holds in memory, where it says so. */
+  readonly warm?: boolean
 }
 
 /** What the model can do, as far as anybody knows. */

@@ -9,15 +9,18 @@ import { type ChatRequest, estimatePromptTokens } from '../core/request.ts'
 import { inputTokens, outputTokens } from '../core/usage.ts'
 import type { Limits, TokenPass } from '../limits/limits.ts'
 import type { OpenProvider } from '../providers/provider.ts'
-import type { RouterPolicy } from '../router/candidates.ts'
+import type { Retries } from '../resilience/retries.ts'
+import type { Catalog, RouterPolicy } from '../router/candidates.ts'
 import { decide } from '../router/decide.ts'
 import type { Steering } from '../router/steering.ts'
 import type { Facts } from '../signals/signal.ts'
 import type { AnswerEnd, AnswerPart } from './answer-part.ts'
 import type { AvailabilityMonitor } from './availability.ts'
 import { startDeadline } from './deadline.ts'
+import type { Hedge } from './hedge.ts'
 import type { LookTwo } from './look-two.ts'
 import { permittedModels, refuseForbidden } from './permitted.ts'
+import type { Queues } from './queues.ts'
 import { relay } from './relay.ts'
 import { replay } from './replay.ts'
 import type { Spending } from './spending.ts'
@@ -29,6 +32,11 @@ export interface Rooms {
   readonly readFacts: (request: ChatRequest) => Facts
   readonly policy: RouterPolicy
   readonly availability: AvailabilityMonitor
+  readonly retries: Retries
+  readonly queues: Queues
+  readonly hedge: Hedge | undefined
+  /** Models that answer when this one has failed, as configured. */
+  readonly fallbacksOf: (model: ModelCard) => readonly ModelCard[]
   readonly cache: ExactCache
   readonly toolLoops: ToolLoops
   readonly providers: ReadonlyMap<string, OpenProvider>
@@ -59,7 +67,17 @@ export function route(request: ChatRequest, rooms: Rooms): Decision {
   refuseForbidden(request, rooms.models, policy.aliases)
   const models = permittedModels(rooms.models, request.holder)
   const inLoopWith = toolLoops.modelOf(request)
-  return decide(request, readFacts(request), { models, availability: availability.of, inLoopWith, steering }, policy)
+  const among = (of: Catalog['availability']) =>
+    decide(request, readFacts(request), { models, availability: of, inLoopWith, steering }, policy)
+  const decision = among(availability.of)
+  const nobody = decision.plan.length === 0 && (decision.refusal?.code ?? 'no_model_available') === 'no_model_available'
+  if (!nobody) return decision
+  // Nothing else is there: one that was left alone may be well again.
+  const lenient = among((model) => {
+    const state = availability.of(model)
+    return state.resting === true ? { ...state, available: true, reason: '' } : state
+  })
+  return lenient.plan.length > 0 ? lenient : decision
 }
 
 /**
@@ -99,11 +117,10 @@ export async function* answer(request: ChatRequest, rooms: Rooms, client: AbortS
 
     drop = recall.drop
     tokens = await rooms.limits?.takeTokens(request.holder, mostTokens(request, rooms))
-    const reportDown = availability.reportDown.bind(availability)
     const explainNone = () => explainNoModel(rooms)
-    const { lookTwo, spending } = rooms
-    const told = { reportDown, explainNone }
-    for await (const part of relay({ request, decision, receipt, providers, signal, lookTwo, spending, ...told })) {
+    const { lookTwo, spending, retries, queues, hedge, fallbacksOf } = rooms
+    const means = { providers, lookTwo, spending, retries, queues, hedge, fallbacksOf, health: availability.health }
+    for await (const part of relay({ ...means, request, decision, receipt, signal, explainNone })) {
       if (part.type === 'chosen') {
         const { model, warnings, native, promptUsage } = part
         const { reasoning, degraded } = receipt

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { card } from '../../test/fixtures/stand-ins/calls.ts'
-import type { Availability } from '../core/model.ts'
+import { GatewayError } from '../core/errors.ts'
+import type { Availability, ModelCard } from '../core/model.ts'
 import type { OpenProvider } from '../providers/provider.ts'
 import { AvailabilityMonitor } from './availability.ts'
+import { Health } from './health.ts'
 
 const up: Availability = { available: true, reason: '' }
 const down: Availability = { available: false, reason: 'gone' }
@@ -26,7 +28,7 @@ test('a model is unavailable until it was looked at, and changes are told once e
 test('a model that failed stays out for a while, though a check that does not call it sees no reason', async () => {
   const { monitor, model, clock } = openMonitor()
   await monitor.start()
-  monitor.reportDown(model, 'refused')
+  fail(monitor, model)
   await monitor.checkNow()
   assert.equal(monitor.of(model).reason, 'refused')
   clock.now += 10_001
@@ -38,7 +40,7 @@ test('a model that failed stays out for a while, though a check that does not ca
 test('a provider that says it is back ends the pause', async () => {
   const { monitor, model } = openMonitor()
   await monitor.start()
-  monitor.reportDown(model, 'refused')
+  fail(monitor, model)
   await monitor.providerChanged('stand-in')
   assert.equal(monitor.of(model).available, true)
   monitor.stop()
@@ -48,7 +50,7 @@ test('a failed call takes the model out at once', async () => {
   const { monitor, model, answers } = openMonitor()
   await monitor.start()
   answers.state = down
-  monitor.reportDown(model, 'refused')
+  fail(monitor, model)
   assert.equal(monitor.of(model).reason, 'refused')
   monitor.stop()
 })
@@ -74,6 +76,11 @@ test('one provider is never asked twice at the same time', async () => {
   monitor.stop()
 })
 
+/** A call has just shown that its server is gone. */
+function fail(monitor: AvailabilityMonitor, model: ModelCard): void {
+  monitor.health.enter(model, true)?.failed(new GatewayError('upstream_unreachable', 'refused'))
+}
+
 function openMonitor() {
   const model = { ...card(), provider: 'stand-in' }
   const answers: { state: Availability; asked: number; gate: Promise<void> } = {
@@ -97,7 +104,7 @@ function openMonitor() {
     models: [model],
     providers: new Map([['stand-in', provider]]),
     checkSeconds: 3600,
-    now: () => clock.now,
+    health: new Health({ failures: 5, restMs: 1000, longestRestMs: 8000, now: () => clock.now }),
     changed: (_model, { reason }) => changes.push(reason),
   })
   return { monitor, model, answers, changes, clock }

@@ -1,13 +1,13 @@
 import type { Availability, ModelCard } from '../core/model.ts'
 import type { OpenProvider } from '../providers/provider.ts'
+import type { Health } from './health.ts'
 
 export interface AvailabilityOptions {
   readonly models: readonly ModelCard[]
   readonly providers: ReadonlyMap<string, OpenProvider>
   readonly checkSeconds: number
-  /** How long a model that failed stays out, whatever a check says that does not call it. */
-  readonly coolDownSeconds?: number
-  readonly now?: () => number
+  /** Models that failed rest, whatever a check says that does not call them. */
+  readonly health: Health
   /** Told when a model comes or goes, after the first look. */
   readonly changed: (model: ModelCard, availability: Availability) => void
 }
@@ -20,16 +20,21 @@ export class AvailabilityMonitor {
   readonly #states = new Map<string, Availability>()
   readonly #stop = new AbortController()
   readonly #checking = new Map<string, Promise<void>>()
-  readonly #coolUntil = new Map<string, number>()
-  readonly #now: () => number
   #timer: NodeJS.Timeout | undefined
 
   constructor(options: AvailabilityOptions) {
     this.#options = options
-    this.#now = options.now ?? Date.now
   }
 
-  of = (model: ModelCard): Availability => this.#states.get(model.name) ?? notYet
+  of = (model: ModelCard): Availability => {
+    const state = this.#states.get(model.name) ?? notYet
+    const reason = state.available ? this.#options.health.rests(model) : ''
+    return reason === '' ? state : { ...state, available: false, resting: true, reason }
+  }
+
+  get health(): Health {
+    return this.#options.health
+  }
 
   /** Looks at every provider once, then again and again until `stop`. Resolves after the first look. */
   async start(): Promise<void> {
@@ -45,16 +50,9 @@ export class AvailabilityMonitor {
   /** A provider says that something changed. A look that is under way may have begun before that, so one follows it. */
   async providerChanged(name: string): Promise<void> {
     await this.#checking.get(name)
-    for (const model of this.#modelsOf(name)) this.#coolUntil.delete(model.name)
+    for (const model of this.#modelsOf(name)) this.#options.health.forget(model)
     const provider = this.#options.providers.get(name)
     if (provider !== undefined && !this.#stop.signal.aborted) await this.#checkOnce(name, provider)
-  }
-
-  /** A call has just shown that the model cannot answer: it is left alone for a while. */
-  reportDown(model: ModelCard, reason: string): void {
-    const { coolDownSeconds = 10 } = this.#options
-    this.#coolUntil.set(model.name, this.#now() + coolDownSeconds * 1000)
-    this.#set(model, { ...this.of(model), available: false, reason })
   }
 
   stop(): void {
@@ -72,7 +70,7 @@ export class AvailabilityMonitor {
       .check(models, this.#stop.signal)
       .then((states) => {
         if (this.#stop.signal.aborted) return
-        for (const model of models) this.#seen(model, states.get(model.name) ?? notYet)
+        for (const model of models) this.#set(model, states.get(model.name) ?? notYet)
       })
       .finally(() => this.#checking.delete(name))
     this.#checking.set(name, check)
@@ -81,13 +79,6 @@ export class AvailabilityMonitor {
 
   #modelsOf(provider: string): readonly ModelCard[] {
     return this.#options.models.filter((model) => model.provider === provider)
-  }
-
-  /** A check proves that a server is gone, but not that a model which has just failed would answer. */
-  #seen(model: ModelCard, availability: Availability): void {
-    const cooling = (this.#coolUntil.get(model.name) ?? 0) > this.#now()
-    if (availability.available && cooling) return
-    this.#set(model, availability)
   }
 
   #set(model: ModelCard, availability: Availability): void {

@@ -1,31 +1,25 @@
-import type { OpenAttempt } from '../account/open-attempt.ts'
-import type { OpenReceipt } from '../account/open-receipt.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { CachedReply } from '../cache/exact-cache.ts'
-import type { Decision, Judgement } from '../core/decision.ts'
-import { type ErrorCode, GatewayError, toGatewayError } from '../core/errors.ts'
+import type { Decision } from '../core/decision.ts'
+import { GatewayError, toGatewayError } from '../core/errors.ts'
 import { MessageBuilder } from '../core/message-builder.ts'
 import type { ModelCard } from '../core/model.ts'
 import type { ContentDelta, ReplyPart } from '../core/reply.ts'
-import { type ChatRequest, estimatePromptTokens } from '../core/request.ts'
-import { noUsage, type Usage } from '../core/usage.ts'
-import type { OpenProvider } from '../providers/provider.ts'
-import { sendChoices, timesSent } from './choices.ts'
+import { permits } from '../core/request.ts'
+import type { Usage } from '../core/usage.ts'
 import { isTimeout, reasonOf } from './deadline.ts'
-import { type HeldReply, holdUntilContent } from './hold.ts'
-import { type Bar, barOf, judgeHeld, judgeShipped, type LookTwo } from './look-two.ts'
-import type { Spending } from './spending.ts'
-import { pinVolatilePrefix } from './volatile-prefix.ts'
+import type { HeldReply } from './hold.ts'
+import { judgeShipped } from './look-two.ts'
+import { isPermitted } from './permitted.ts'
+import { type Shipment, type TryOptions, type Turn, tryModel } from './try-model.ts'
 
-export interface RelayOptions {
-  readonly request: ChatRequest
-  readonly decision: Decision
-  readonly receipt: OpenReceipt
-  readonly providers: ReadonlyMap<string, OpenProvider>
-  readonly signal: AbortSignal
-  readonly lookTwo: LookTwo | undefined
-  readonly spending: Spending
-  readonly reportDown: (model: ModelCard, reason: string) => void
+/** A chance that is smaller by so little is no worse. */
+const asGood = 0.02
+
+export interface RelayOptions extends TryOptions {
   readonly explainNone: () => string
+  /** Models that answer when this one has failed, as configured. */
+  readonly fallbacksOf?: (model: ModelCard) => readonly ModelCard[]
 }
 
 export type RelayPart =
@@ -41,29 +35,20 @@ export type RelayPart =
   /** `whole` is false where the reply held something that only its native form could carry. */
   | { readonly type: 'complete'; readonly reply: CachedReply; readonly whole: boolean }
 
-/** Failures that the next request would meet, too. */
-const meansDown = new Set<ErrorCode>(['upstream_unreachable', 'upstream_unauthorized', 'model_unavailable'])
-
-/** A model to try; `judged` is false where its reply ships whatever it is like. */
-interface Turn {
-  readonly model: ModelCard
-  readonly judged: boolean
-}
-
 /**
  * Tries the models of the plan one after the other until one has content, and content that is good enough where it is
  * judged; from then on its reply is passed on. A reply that was judged too weak still answers when nothing else does.
  */
 export async function* relay(options: RelayOptions): AsyncGenerator<RelayPart> {
-  const { decision, receipt, signal, reportDown } = options
+  const { decision, receipt, signal, retries } = options
   if (decision.plan.length === 0) throw refusal(decision, options.explainNone)
 
-  const turns: Turn[] = decision.plan.map((model) => ({ model, judged: true }))
+  const turns: Turn[] = decision.plan.map((model) => ({ model, judged: true, tries: 0 }))
   let failure: unknown
   let spare: Shipment | undefined
   for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) {
     const { model } = turn
-    const outcome = await tryModel(turn, options)
+    const outcome = await tryModel(turn, turns, options)
     if (outcome.type === 'shipped') {
       if (model !== decision.plan[0]) noteStandIn(model, options)
       yield* ship(outcome, options)
@@ -74,26 +59,51 @@ export async function* relay(options: RelayOptions): AsyncGenerator<RelayPart> {
       receipt.note(`The reply of ${model.name} was passed on to ${strong}: ${judgement.reason}`, decision.degraded)
       const better = betterThan(model, decision)
       turns.splice(0, turns.length, ...turns.filter((other) => better.has(other.model.name)))
-      if (shipment === undefined) turns.push({ model, judged: false })
+      if (shipment === undefined) turns.push({ model, judged: false, tries: 0 })
       else spare = shipment
       continue
     }
     failure = outcome.failure
     if (signal.aborted) throw failure
-    const { code, message, retryable } = toGatewayError(failure)
+    const error = toGatewayError(failure)
     if (outcome.type === 'refused') {
       if (outcome.final && spare === undefined && turns.every(({ judged }) => judged)) throw failure
-      receipt.note(message, decision.degraded)
+      receipt.note(error.message, decision.degraded)
       continue
     }
+    receipt.note(
+      error.code === 'model_busy' ? error.message : `${model.name} failed (${error.code})`,
+      decision.degraded,
+    )
+    const pause = asGoodIsLeft(model, turns, decision) ? undefined : retries.pauseFor(error, model, turn.tries)
+    if (pause !== undefined) {
+      await sleep(pause, undefined, { signal }).catch(() => undefined)
+      turns.unshift({ ...turn, tries: turn.tries + 1 })
+      continue
+    }
+    const known = new Set([...decision.plan, ...turns.map((other) => other.model), model])
+    const chain = (options.fallbacksOf?.(model) ?? []).filter(
+      (other) =>
+        !known.has(other) &&
+        isPermitted(other, options.request.holder) &&
+        permits(options.request.routing, other.backend),
+    )
+    turns.unshift(...chain.map((other) => ({ model: other, judged: true, tries: 0 })))
     // A weak reply that is there, or can be had again, is better than the strong model's refusal.
-    if (!retryable && spare === undefined && turns.every(({ judged }) => judged)) throw failure
-    if (meansDown.has(code)) reportDown(model, message)
-    receipt.note(`${model.name} failed (${code})`, decision.degraded)
+    if (!error.retryable && spare === undefined && turns.every(({ judged }) => judged)) throw failure
   }
   if (spare === undefined) throw failure
   receipt.note(`${spare.model.name} answers all the same`, true)
   yield* ship(spare, options)
+}
+
+/** Falling over to a model that is as good costs no time; to a weaker one it costs quality. */
+function asGoodIsLeft(model: ModelCard, turns: readonly Turn[], decision: Decision): boolean {
+  const [next] = turns
+  if (next === undefined || next.model === model) return false
+  if (decision.assessment === undefined) return next.model.maxComplexity >= model.maxComplexity
+  const chanceOf = (name: string) => decision.assessment?.chances.find((chance) => chance.model === name)?.p ?? 0
+  return chanceOf(next.model.name) >= chanceOf(model.name) - asGood
 }
 
 /** Those that are worth a try after the model's own reply was too weak. */
@@ -114,75 +124,8 @@ function noteStandIn(model: ModelCard, { decision, receipt }: RelayOptions): voi
   receipt.note(`${model.name} answered instead`, decision.degraded || weaker)
 }
 
-interface Shipment {
-  readonly type: 'shipped'
-  readonly model: ModelCard
-  readonly held: HeldReply
-  readonly prompt: Usage
-  readonly attempt: OpenAttempt
-  readonly bar: Bar | undefined
-  readonly judgement: Judgement | undefined
-  readonly settle: () => void
-}
-
-type Outcome =
-  | Shipment
-  | {
-      readonly type: 'escalated'
-      readonly strong: string
-      readonly judgement: Judgement
-      /** The reply, where all of it is there: it can still be sent. */
-      readonly shipment: Shipment | undefined
-    }
-  | { readonly type: 'failed'; readonly failure: unknown }
-  /** It was never called, for its price; it is none the worse for that. */
-  | { readonly type: 'refused'; readonly failure: unknown; readonly final: boolean }
-
-/** Calls one model and waits until its reply can be sent, is too weak, or has failed. */
-async function tryModel({ model, judged }: Turn, options: RelayOptions): Promise<Outcome> {
-  const { request, decision, receipt, providers, signal, lookTwo, spending } = options
-  const provider = providers.get(model.provider)
-  if (provider === undefined) throw new Error(`model ${model.name} has no open provider`)
-
-  const admission = await spending.admit({ model, request, pinned: decision.pinned }, signal)
-  if ('refused' in admission) return { type: 'refused', failure: admission.refused, final: admission.final }
-  const { maxTokens } = admission
-  const paidFor = maxTokens === undefined ? request : { ...request, maxTokens }
-  if (maxTokens !== undefined) {
-    receipt.note(`${maxTokens} tokens are the longest reply that the budget pays for`, decision.degraded)
-  }
-  const sent = model.backend === 'local' ? pinVolatilePrefix(paidFor) : paidFor
-  const times = timesSent({ request: sent, model })
-  const prompt = { ...noUsage, input: times * estimatePromptTokens(request) }
-  const attempt = receipt.attempt(model, prompt)
-  const settle = () => admission.settle(attempt.current)
-  const reply = counted(sendChoices(provider, { request: sent, model }, signal), (part) => attempt.saw(part))
-  try {
-    const held = await holdUntilContent(reply)
-    const bar = lookTwo?.judges(model) === true ? barOf(decision, model) : undefined
-    const shipment: Shipment = { type: 'shipped', model, held, prompt, attempt, bar, judgement: undefined, settle }
-    if (lookTwo === undefined || bar?.strong === undefined || !judged) return shipment
-
-    const { judgement, parts, complete, cancel } = await judgeHeld(held, { request, model, bar, lookTwo, signal })
-    attempt.judged(judgement)
-    const whole: Shipment = { ...shipment, held: { ...held, parts }, judgement }
-    if (judgement.verdict !== 'escalated') return whole
-    attempt.escalated()
-    receipt.escalate()
-    settle()
-    if (complete) return { type: 'escalated', strong: bar.strong, judgement, shipment: whole }
-    await cancel()
-    return { type: 'escalated', strong: bar.strong, judgement, shipment: undefined }
-  } catch (error) {
-    const failure = reasonOf(error, signal)
-    if (!signal.aborted || isTimeout(failure)) attempt.failed(failure)
-    settle()
-    return { type: 'failed', failure }
-  }
-}
-
 async function* ship(shipment: Shipment, options: RelayOptions): AsyncGenerator<RelayPart> {
-  const { model, held, prompt, attempt, settle } = shipment
+  const { model, held, prompt, attempt, settle, trial } = shipment
   const { request, receipt, signal } = options
   receipt.firstContent()
   yield {
@@ -195,11 +138,16 @@ async function* ship(shipment: Shipment, options: RelayOptions): AsyncGenerator<
   try {
     yield* passOn(shipment, options)
     attempt.answered()
+    trial.succeeded()
   } catch (error) {
     const reason = reasonOf(error, signal)
-    if (!signal.aborted || isTimeout(reason)) attempt.failed(reason)
+    if (!signal.aborted || isTimeout(reason)) {
+      attempt.failed(reason)
+      trial.failed(toGatewayError(reason))
+    }
     throw reason
   } finally {
+    trial.abandoned()
     settle()
   }
 }
@@ -264,11 +212,4 @@ function lastWord({ choices }: CachedReply, { model, attempt, bar, judgement }: 
   const words = `The reply of ${model.name} ended weaker than it began: ${last.reason}`
   receipt.note(words, true)
   return request.stream ? words : undefined
-}
-
-async function* counted(reply: AsyncIterable<ReplyPart>, saw: (part: ReplyPart) => void): AsyncGenerator<ReplyPart> {
-  for await (const part of reply) {
-    saw(part)
-    yield part
-  }
 }

@@ -83,6 +83,10 @@ class LlamaCpp implements OpenProvider {
     this.#services = services
   }
 
+  get capacity() {
+    return { each: 'model' as const, parallel: 1, queue: this.#options.max_queue }
+  }
+
   warmUp(models: readonly ModelCard[]): void {
     for (const model of models) this.#prepare(this.#slot(model))
   }

@@ -37,6 +37,9 @@ test('the defaults', () => {
     first_byte_timeout_ms: 600_000,
     idle_timeout_ms: 120_000,
     keep_alive_timeout_ms: 300_000,
+    more_urls: [],
+    parallel: 4,
+    max_queue: 256,
   })
 })
 

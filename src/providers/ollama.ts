@@ -33,10 +33,22 @@ export const ollama = defineProvider({
   speaks: () => ollamaDialects,
   options: z.strictObject({
     url: z.url().default('http://127.0.0.1:11434').describe('Where Ollama listens.'),
+    more_urls: z
+      .array(z.url())
+      .default([])
+      .describe('Further servers with the same models: the one with the least to do gets the next request.'),
     keep_alive: z
       .string()
       .default('5m')
       .describe('How long Ollama keeps a model in memory after a reply, as `5m`; `-1` means always.'),
+    parallel: z
+      .number()
+      .int()
+      .min(1)
+      .max(1024)
+      .default(4)
+      .describe('Calls that each server does at the same time (`OLLAMA_NUM_PARALLEL`); further ones wait in turn.'),
+    max_queue: z.number().int().min(0).default(256).describe('Calls that may wait; further ones are refused.'),
     pull: z.boolean().default(false).describe('Pull models that Ollama does not have yet.'),
     context_sizes: z
       .array(z.number().int().min(256))
@@ -47,7 +59,14 @@ export const ollama = defineProvider({
     ...timeoutOptions({ firstByteMs: 600_000, idleMs: 120_000 }),
   }),
   open: (options, services) => {
-    const upstream = new Upstream({ name: services.name, baseUrl: options.url, headers: {}, ...toTimeouts(options) })
+    const upstream = new Upstream({
+      name: services.name,
+      baseUrl: options.url,
+      moreUrls: options.more_urls,
+      headers: {},
+      say: services.say,
+      ...toTimeouts(options),
+    })
     const { identity } = upstream
     const sizeFor = contextSizes(identity, options.context_sizes)
     const pulls = backgroundPulls(upstream, services)
@@ -69,7 +88,10 @@ export const ollama = defineProvider({
       return upstreamError(identity, 'model_unavailable', `says that model '${model.id}' does not support ${lack}`)
     }
 
+    const servers = 1 + options.more_urls.length
     return {
+      capacity: { each: 'server', parallel: options.parallel * servers, queue: options.max_queue },
+
       async *send({ request, model: card }, signal) {
         const model = abilities.known(card)
         const client = passingClient({ request, model })
@@ -100,6 +122,8 @@ export const ollama = defineProvider({
           const reason = `Ollama does not answer at ${identity.url}: is it running?`
           return new Map(models.map((model) => [model.name, { available: false, reason }]))
         }
+        const running = await upstream.jsonOfAll({ method: 'GET', path: '/api/ps' }, within)
+        const loaded = new Set(running.flatMap((list) => [...(modelsIn(list)?.keys() ?? [])]))
         const availability = async (model: ModelCard): Promise<Availability> => {
           const digest = present.get(withTag(model.id))
           if (digest === undefined) {
@@ -109,7 +133,8 @@ export const ollama = defineProvider({
           const found = await abilities.look(model.id, digest, within)
           if (found === undefined) return { available: true, reason: '' }
           const { capabilities, embedsOnly } = found
-          return { available: true, reason: '', capabilities, ...(embedsOnly && { embedsOnly }) }
+          const warm = loaded.has(withTag(model.id))
+          return { available: true, reason: '', capabilities, warm, ...(embedsOnly && { embedsOnly }) }
         }
         return new Map(await Promise.all(models.map(async (model) => [model.name, await availability(model)] as const)))
       },
@@ -201,7 +226,13 @@ async function presentModels(
   upstream: Upstream,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string> | undefined> {
-  const list = await upstream.json({ method: 'GET', path: '/api/tags' }, signal).catch(() => undefined)
+  const lists = await upstream.jsonOfAll({ method: 'GET', path: '/api/tags' }, signal)
+  const [first, ...others] = lists.flatMap((list) => modelsIn(list) ?? [])
+  // Whichever server is asked must have it.
+  return first && new Map([...first].filter(([name]) => others.every((other) => other.has(name))))
+}
+
+function modelsIn(list: unknown): ReadonlyMap<string, string> | undefined {
   if (!isRecord(list) || !Array.isArray(list.models)) return undefined
   const entries = list.models.flatMap((entry) => {
     const digest = typeof entry?.digest === 'string' ? entry.digest : ''

@@ -35,6 +35,8 @@ test('the defaults', () => {
     first_byte_timeout_ms: 120_000,
     idle_timeout_ms: 300_000,
     keep_alive_timeout_ms: 300_000,
+    more_urls: [],
+    max_queue: 256,
   })
 })
 

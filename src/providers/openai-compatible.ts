@@ -39,6 +39,18 @@ export const openaiCompatible = defineProvider({
       .url()
       .optional()
       .describe('Where the API is, with its /v1. Overrides the preset; without either, OpenAI is meant.'),
+    more_urls: z
+      .array(z.url())
+      .default([])
+      .describe('Further servers with the same models: the one with the least to do gets the next request.'),
+    parallel: z
+      .number()
+      .int()
+      .min(1)
+      .max(10_000)
+      .optional()
+      .describe('Calls that each server does at the same time; further ones wait in turn. Left out: not limited.'),
+    max_queue: z.number().int().min(0).default(256).describe('Calls that may wait; further ones are refused.'),
     api_key: z.string().trim().optional().describe('The API key, sent as a bearer token.'),
     headers: z.record(z.string(), z.string()).default({}).describe('More headers for every request.'),
     dialects: z
@@ -48,12 +60,14 @@ export const openaiCompatible = defineProvider({
     // Reasoning models may be silent for minutes, as this API has no sign of life.
     ...timeoutOptions({ firstByteMs: 120_000, idleMs: 300_000 }),
   }),
-  open: (options, { name }) => {
+  open: (options, { name, say }) => {
     const preset = presetFor(options.preset, options.base_url)
     const key = options.api_key ?? ''
     const upstream = new Upstream({
       name,
       baseUrl: options.base_url ?? preset.baseUrl,
+      moreUrls: options.more_urls,
+      say,
       headers: { ...(key !== '' && { authorization: `Bearer ${key}` }), ...options.headers },
       keyHint: preset.keyName || (key === '' ? '' : `api_key of provider '${name}'`),
       secrets: [key, ...Object.values(options.headers)],
@@ -77,7 +91,12 @@ export const openaiCompatible = defineProvider({
       yield* withOriginalNames(streamParts(reply, { identity, reader: chatReader() }), named.original)
     }
 
+    const { parallel, max_queue: queue, more_urls: more } = options
     return {
+      ...(parallel !== undefined && {
+        capacity: { each: 'server' as const, parallel: parallel * (1 + more.length), queue },
+      }),
+
       async *send(call, signal) {
         mustHaveKey()
         const client = passingClient(call)

@@ -55,6 +55,13 @@ export interface OpenProvider {
   readonly countTokens?: (call: ProviderCall, signal: AbortSignal) => Promise<number>
   /** Brings the model to this machine (a download, `ollama pull`). Absent where that means nothing. */
   readonly pull?: (model: ModelCard, onProgress: (progress: PullProgress) => void, signal: AbortSignal) => Promise<void>
+  /** How many calls it does at the same time, and how many more may wait; without it nothing limits them. */
+  readonly capacity?: {
+    /** Of the whole server, or of each of its models. */
+    readonly each: 'server' | 'model'
+    readonly parallel: number
+    readonly queue: number
+  }
   /** Starts slow preparation (download, load into memory) without being waited for. */
   readonly warmUp?: (models: readonly ModelCard[]) => void
   readonly close: () => Promise<void>

@@ -61,14 +61,15 @@ export function statusError(identity: UpstreamIdentity, reply: FailedReply): Gat
   }
   if (status === 413 || saysTooLong(message)) return upstreamError(identity, 'context_too_long', said, told)
   if (status === 408 || status === 504) return upstreamError(identity, 'upstream_timeout', said, told)
-  if (status === 429) return upstreamError(identity, 'upstream_rate_limited', said, later)
-  if (status === 503 || status === 529) return upstreamError(identity, 'upstream_overloaded', said, later)
+  if (status === 429) return upstreamError(identity, 'upstream_rate_limited', said, { ...later, refused: true })
+  if (status === 503 || status === 529)
+    return upstreamError(identity, 'upstream_overloaded', said, { ...later, refused: true })
   // The request was fine: the model, or the whole address, is not there. Another model may do.
   if ((status === 404 || status === 405) && !namesOther(message)) {
     return upstreamError(identity, 'model_unavailable', `${said}: check the model's id and the address`, told)
   }
   if (status >= 400 && status < 500) return upstreamError(identity, 'upstream_rejected', said, told)
-  return upstreamError(identity, 'upstream_failed', said, told)
+  return upstreamError(identity, 'upstream_failed', said, { ...later, refused: true })
 }
 
 /** What an error body says, in any of the shapes that model servers use; empty where it says nothing readable. */

@@ -56,8 +56,16 @@ export class Exchange implements Dispatcher.DispatchHandler, AsyncIterableIterat
   #wake: (() => void) | undefined
   /** How long the consumer has waited since the last progress; undefined while nobody watches. */
   #waitedMs: number | undefined
+  #onEnd: ((error: GatewayError | undefined) => void) | undefined
 
-  constructor(identity: UpstreamIdentity, timeouts: UpstreamTimeouts, signal: AbortSignal) {
+  /** `onEnd` is told once how it ended: with the last byte, or with what broke it off. */
+  constructor(
+    identity: UpstreamIdentity,
+    timeouts: UpstreamTimeouts,
+    signal: AbortSignal,
+    onEnd?: (error: GatewayError | undefined) => void,
+  ) {
+    this.#onEnd = onEnd
     this.#identity = identity
     this.#timeouts = timeouts
     this.#signal = signal
@@ -172,6 +180,8 @@ export class Exchange implements Dispatcher.DispatchHandler, AsyncIterableIterat
     clearTimeout(this.#linger)
     this.#signal.removeEventListener('abort', this.#onAbort)
     this.#wakeUp()
+    this.#onEnd?.(this.#error)
+    this.#onEnd = undefined
   }
 
   #wakeUp(): void {

@@ -1,19 +1,24 @@
-import { type Dispatcher, Pool } from 'undici'
-import type { GatewayError } from '../core/errors.ts'
+import type { Dispatcher } from 'undici'
+import { GatewayError } from '../core/errors.ts'
 import { messageOf, statusError, type UpstreamIdentity, upstreamError } from './errors.ts'
 import { Exchange, type UpstreamReply, type UpstreamTimeouts } from './exchange.ts'
+import { type Server, Servers } from './servers.ts'
 
 export interface UpstreamOptions extends UpstreamTimeouts {
   /** The provider's key in the configuration, for messages. */
   readonly name: string
   /** May have a path, with or without a slash at its end. */
   readonly baseUrl: string
+  /** Of further servers that hold the same models. */
+  readonly moreUrls?: readonly string[]
   /** Sent with every request. */
   readonly headers: Readonly<Record<string, string>>
   /** Where the key comes from, for messages (see `UpstreamIdentity`). */
   readonly keyHint?: string
   /** Values that must not appear in messages. */
   readonly secrets?: readonly string[]
+  /** Told when one of several servers is left alone, and when it is back. */
+  readonly say?: (level: 'info' | 'warn', message: string) => void
 }
 
 export interface UpstreamRequest {
@@ -33,45 +38,61 @@ const longestError = 1024 * 1024
 const longestJson = 64 * 1024 * 1024
 
 /**
- * The transport of all providers: one pool of connections to one server. It is `Pool.dispatch`, not `fetch`, which
- * costs several times the CPU, and one HTTP/1.1 connection for each reply, so that hanging up is closing a socket:
- * the one sign that every model server understands as "stop generating".
+ * The transport of all providers: a pool of connections to one server, or to several that hold the same models. It is
+ * `Pool.dispatch`, not `fetch`, which costs several times the CPU, and one HTTP/1.1 connection for each reply, so that
+ * hanging up is closing a socket: the one sign that every model server understands as "stop generating".
  */
 export class Upstream {
   readonly identity: UpstreamIdentity
-  readonly #pool: Pool
-  readonly #prefix: string
+  readonly #servers: Servers
   readonly #options: UpstreamOptions
 
   constructor(options: UpstreamOptions) {
-    const url = new URL(options.baseUrl)
     this.#options = options
-    this.#prefix = url.pathname.replace(/\/+$/, '')
-    this.identity = {
-      name: options.name,
-      url: url.origin + this.#prefix,
-      keyHint: options.keyHint ?? '',
-      secrets: options.secrets ?? [],
-    }
-    this.#pool = new Pool(url.origin, {
-      allowH2: false,
-      connect: { timeout: options.connectTimeoutMs },
-      headersTimeout: options.firstByteTimeoutMs,
-      bodyTimeout: options.idleTimeoutMs,
-      keepAliveTimeout: 15_000,
-    })
+    this.#servers = new Servers(options)
+    this.identity = this.#servers.first.identity
   }
 
-  /** Resolves at the headers of the reply, whatever its status. Throws only `GatewayError`. */
-  open(request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
+  /**
+   * Resolves at the headers of the reply, whatever its status. Throws only `GatewayError`. Of several servers the one
+   * with the least to do is asked; where its connection cannot be made, nothing was sent, and the next one is.
+   */
+  async open(request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
+    const tried = new Set<Server>()
+    for (;;) {
+      const server = this.#servers.choose(tried)
+      tried.add(server)
+      try {
+        return await this.#openAt(server, request, signal)
+      } catch (error) {
+        const isGone = error instanceof GatewayError && error.code === 'upstream_unreachable'
+        if (!isGone || tried.size === this.#servers.all.length) throw error
+      }
+    }
+  }
+
+  get severalServers(): boolean {
+    return this.#servers.all.length > 1
+  }
+
+  /** The JSON of every server that answers, or `undefined` of each that does not. It is how one comes back. */
+  async jsonOfAll(request: UpstreamRequest, signal: AbortSignal): Promise<readonly unknown[]> {
+    return await Promise.all(
+      this.#servers.all.map((server) => this.#jsonOf(this.#openAt(server, request, signal)).catch(() => undefined)),
+    )
+  }
+
+  #openAt(server: Server, request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamReply> {
     const firstByteTimeoutMs = request.firstByteTimeoutMs ?? this.#options.firstByteTimeoutMs
-    const exchange = new Exchange(this.identity, { ...this.#options, firstByteTimeoutMs }, signal)
+    const { begun, headed, ended } = this.#servers.watch(server)
+    const exchange = new Exchange(server.identity, { ...this.#options, firstByteTimeoutMs }, signal, ended)
     if (signal.aborted) return exchange.reply
+    begun()
     const body = request.bodyText ?? (request.body === undefined ? null : JSON.stringify(request.body))
 
     const options: Dispatcher.DispatchOptions = {
       method: request.method,
-      path: this.#prefix + request.path,
+      path: server.prefix + request.path,
       headers: {
         'user-agent': 'hybrid-ai-stack',
         ...(body === null ? {} : { 'content-type': 'application/json' }),
@@ -81,8 +102,11 @@ export class Upstream {
       body,
       headersTimeout: firstByteTimeoutMs,
     }
-    this.#pool.dispatch(options, exchange)
-    return exchange.reply
+    server.pool.dispatch(options, exchange)
+    return exchange.reply.then((reply) => {
+      headed(reply.status)
+      return reply
+    })
   }
 
   /** The same, but a reply that is no success is thrown as what it says. */
@@ -100,8 +124,12 @@ export class Upstream {
   }
 
   /** A whole JSON reply, parsed. Throws what an error status says. */
-  async json(request: UpstreamRequest, signal: AbortSignal): Promise<unknown> {
-    const reply = await this.open(request, signal)
+  json(request: UpstreamRequest, signal: AbortSignal): Promise<unknown> {
+    return this.#jsonOf(this.open(request, signal))
+  }
+
+  async #jsonOf(opened: Promise<UpstreamReply>): Promise<unknown> {
+    const reply = await opened
     if (reply.status >= 300) throw await this.errorOf(reply)
     const text = await this.readText(reply.body, longestJson)
     try {
@@ -124,7 +152,7 @@ export class Upstream {
 
   /** Breaks off what still runs. */
   async close(): Promise<void> {
-    await this.#pool.destroy()
+    await this.#servers.close()
   }
 }
 

@@ -71,6 +71,7 @@ export const setUps: readonly SetUp[] = [
     }),
     asides: {
       'GET /api/tags': { models: [{ name: 'qwen3:latest', model: 'qwen3:latest', digest: 'a1b2c3' }] },
+      'GET /api/ps': { models: [] },
       'POST /api/show': { capabilities: ['completion', 'tools', 'thinking', 'vision'] },
     },
     passes: ['ollama-chat', 'ollama-generate'],
