@@ -41,14 +41,14 @@ export const adminPrefix = '/admin/v1'
 export function addAdminRoutes(
   app: FastifyInstance,
   routes: readonly AdminRoute[],
-  admit: (request: FastifyRequest) => KeyHolder | undefined,
+  admit: (request: FastifyRequest) => Promise<KeyHolder | undefined>,
 ): void {
   for (const { method, path, body: schema, status = 200, download, handle } of routes) {
     app.route({
       method,
       url: adminPrefix + path,
       onRequest: async (request) => {
-        request.holder = admit(request)
+        request.holder = await admit(request)
         request.caller = request.holder?.id ?? ''
         // Only a program that chose to may say this; a form of a web page cannot.
         if (method !== 'GET' && schema !== undefined) refuseOtherTypes(request)

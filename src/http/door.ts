@@ -10,6 +10,10 @@ export interface Keys {
   readonly hasAdmin: boolean
   /** Undefined where the headers hold no key. Throws `unauthorized` for one that is wrong or over. */
   readonly holderOf: (headers: FastifyRequest['headers']) => KeyHolder | undefined
+  /** True where a key of the gateway's own making was sent, known or not. */
+  readonly holdsOwn: (headers: FastifyRequest['headers']) => boolean
+  /** Looks anew for a key that was sent and is not known. */
+  readonly meet: (headers: FastifyRequest['headers']) => Promise<void>
 }
 
 export interface DoorOptions {
@@ -35,8 +39,9 @@ export class Door {
   }
 
   /** Who asks, with what the scope needs. Throws `unauthorized`, `forbidden` or `rate_limited`. */
-  admit(request: FastifyRequest, scope: Scope): KeyHolder | undefined {
+  async admit(request: FastifyRequest, scope: Scope): Promise<KeyHolder | undefined> {
     const { keys, openMetrics } = this.#options
+    if (this.#attempts.barredFor(request.ip) === 0) await keys.meet(request.headers)
     const needed = scope === 'admin' ? true : keys.locked && !(scope === 'metrics' && openMetrics)
     if (!needed) {
       this.#refuseStrangeHost(request)
@@ -76,10 +81,12 @@ export class Door {
     }
   }
 
-  /** Where no key is needed, any text will do: clients insist on sending one. */
+  /** Where no key is needed, any text will do: clients insist on sending one. A key of ours must be one that counts. */
   #known(request: FastifyRequest): KeyHolder | undefined {
+    const { keys } = this.#options
+    if (keys.holdsOwn(request.headers)) return this.#identify(request)
     try {
-      return this.#options.keys.holderOf(request.headers)
+      return keys.holderOf(request.headers)
     } catch {
       return undefined
     }

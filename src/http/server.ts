@@ -163,7 +163,7 @@ export function createServer(options: ServerOptions): Server {
     mayLookInside: (request) => door.mayLookInside(request),
   })
   app.get('/metrics', async (request, reply) => {
-    door.admit(request, 'metrics')
+    await door.admit(request, 'metrics')
     const { registry } = account.metrics
     return reply.header('content-type', registry.contentType).send(await registry.metrics())
   })
@@ -188,7 +188,7 @@ export function createServer(options: ServerOptions): Server {
   async function admit(request: FastifyRequest, reply: FastifyReply, { does }: Route): Promise<void> {
     if (draining) throw new GatewayError('shutting_down', 'the gateway is stopping', { retryAfterSeconds: 5 })
     const scope: Scope = does === 'stats' ? 'metrics' : 'chat'
-    request.holder = door.admit(request, scope)
+    request.holder = await door.admit(request, scope)
     request.caller = request.holder?.id ?? ''
     await enter(options.limits, request, reply, does !== 'info' && does !== 'stats')
   }

@@ -90,6 +90,18 @@ describe('the key ring', async () => {
     await Promise.all([one.close(), other.close()])
   })
 
+  test('a key that another process made a moment ago is met when it is sent', async () => {
+    const [one, other] = [await open(), await open()]
+    const { text, key } = await one.create(wanted, actor)
+    assert.ok(other.holdsOwn(bearer(text)) && !other.holdsOwn(bearer('sk-anything')))
+    await other.meet(bearer(text))
+    assert.equal(other.holderOf(bearer(text))?.id, key.id)
+    const rotated = await one.rotate(key.id, 0, actor)
+    await other.meet(bearer(rotated.text))
+    assert.equal(other.holderOf(bearer(rotated.text))?.id, key.id)
+    await Promise.all([one.close(), other.close()])
+  })
+
   test('a store that fails leaves the known keys in force, and is told once', async () => {
     const told: string[] = []
     let broken = false

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ApiKey } from '../core/api-key.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { KeyHolder, Scope } from '../core/key-holder.ts'
@@ -34,6 +35,8 @@ interface Configured {
   readonly holder: KeyHolder
 }
 
+/** A database that does not answer keeps nobody waiting. */
+const longestMeetingMs = 500
 const usedMs = 60_000
 
 /** The keys that this gateway knows, in memory; the store is looked at in the background. */
@@ -118,6 +121,23 @@ export class KeyRing {
       return holderOf(key)
     }
     throw new GatewayError('unauthorized', over ?? 'the key is not one of this gateway')
+  }
+
+  /** True where a key of this gateway's making was sent, known or not. */
+  holdsOwn(headers: Headers): boolean {
+    return keysOf(headers).some((text) => readKey(text) !== undefined)
+  }
+
+  /** A key that is not known here may have been made at another gateway a moment ago: the keys are read anew. */
+  async meet(headers: Headers): Promise<void> {
+    const own = keysOf(headers).filter((text) => readKey(text) !== undefined)
+    if (own.length === 0 || own.some((text) => this.#storedKey(text) !== undefined)) return
+    // One that is under way may have begun before.
+    const read = async () => {
+      await this.#looking
+      await this.look()
+    }
+    await Promise.race([read(), sleep(longestMeetingMs)])
   }
 
   /** The new key in the clear, which is never seen again, and what was stored of it. */

@@ -133,7 +133,8 @@ describe('over several gateways', () => {
     server.pause()
     const meanwhile = []
     for (let index = 0; index < 8; index++) meanwhile.push(await enter())
-    assert.equal(meanwhile.filter(Boolean).length, 3)
+    // Its share is three, and one of them passed before.
+    assert.equal(meanwhile.filter(Boolean).length, 2)
     server.resume()
     while (!redis.answers) await new Promise((resolve) => setTimeout(resolve, 20))
     assert.equal(told.length, 2)

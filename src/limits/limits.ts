@@ -76,10 +76,14 @@ export class Limits {
     if (subjects.length === 0) return { rate: undefined, leave: () => {} }
     const id = randomUUID()
     const { local, shared, gateways } = this.#options
-    const limiter = await shared?.enter(subjects, id)
+    // A single answer that is late is asked for again: the same id counts once.
+    let limiter = await shared?.enter(subjects, id)
+    if (limiter === undefined && shared?.answers() === true) limiter = await shared.enter(subjects, id)
     const share = 1 / gateways()
     const entered =
       limiter ?? (await local.enter(shared === undefined ? subjects : subjects.map((one) => part(one, share)), id))
+    // Should the others not be heard a moment later, what passed here counts against this gateway's share.
+    if (limiter?.refusedBy === undefined && limiter !== undefined) void local.enter(subjects.map(unlimited), id)
     if (entered.refusedBy !== undefined) throw this.#refusal(entered.refusedBy, entered.subject, entered.rate, subjects)
 
     const held = subjects.filter(({ parallel }) => parallel !== undefined)
@@ -167,6 +171,15 @@ export class Limits {
 }
 
 /** What one gateway of several may allow by itself. */
+/** Counted, and never refused. */
+function unlimited({ name, rate, parallel }: Subject): Subject {
+  return {
+    name,
+    ...(rate !== undefined && { rate: { ...rate, limit: Number.POSITIVE_INFINITY } }),
+    ...(parallel !== undefined && { parallel: Number.POSITIVE_INFINITY }),
+  }
+}
+
 function part({ name, rate, parallel }: Subject, share: number): Subject {
   return {
     name,

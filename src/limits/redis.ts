@@ -23,7 +23,7 @@ for i = 1, subjects do
   if limit >= 0 then
     redis.call('ZREMRANGEBYSCORE', KEYS[i * 2 - 1], '-inf', now - window)
     local count = redis.call('ZCARD', KEYS[i * 2 - 1])
-    if count >= limit then
+    if count >= limit and not redis.call('ZSCORE', KEYS[i * 2 - 1], id) then
       local first = redis.call('ZRANGE', KEYS[i * 2 - 1], count - limit, count - limit, 'WITHSCORES')
       local wait = first[2] and (first[2] + window - now) or window
       return {1, i, limit, window, 0, math.max(1, wait)}
@@ -31,7 +31,7 @@ for i = 1, subjects do
   end
   if parallel >= 0 then
     redis.call('ZREMRANGEBYSCORE', KEYS[i * 2], '-inf', now)
-    if redis.call('ZCARD', KEYS[i * 2]) >= parallel then return {2, i, 0, 0, 0, 0} end
+    if redis.call('ZCARD', KEYS[i * 2]) >= parallel and not redis.call('ZSCORE', KEYS[i * 2], id) then return {2, i, 0, 0, 0, 0} end
   end
 end
 for i = 1, subjects do
@@ -108,10 +108,14 @@ export type SharedLimiter = {
   readonly [Name in keyof Limiter]: (
     ...parameters: Parameters<Limiter[Name]>
   ) => Promise<Awaited<ReturnType<Limiter[Name]>> | undefined>
+} & {
+  /** False while nothing is even sent. */
+  readonly answers: () => boolean
 }
 
 export function redisLimiter(redis: Redis): SharedLimiter {
   return {
+    answers: () => redis.answers,
     async enter(subjects, id) {
       const reply = await redis.run(enter, {
         keys: subjects.flatMap(({ name }) => [requestsKey(name), runningKey(name)]),

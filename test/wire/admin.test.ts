@@ -144,6 +144,17 @@ test('without an admin key nobody administers, and the way out is told', async (
   await gateway.close()
 })
 
+test('without a lock any text will do for a key, but one of our own making that does not count', async () => {
+  const gateway = await openTestGateway()
+  try {
+    const ask = (key: string) => gateway.get('/v1/models', { authorization: `Bearer ${key}` })
+    assert.equal((await ask('sk-anything')).statusCode, 200)
+    assert.equal((await ask(`hyb_${'A'.repeat(12)}_${'B'.repeat(43)}`)).statusCode, 401)
+  } finally {
+    await gateway.close()
+  }
+})
+
 test('a web page that has its name point here reaches nothing while there is no key', async () => {
   const gateway = await openTestGateway({ config: { server: { hosts: ['gateway.lan'] } } })
   const statusFor = async (host: string) => (await gateway.post('/api/v1/chat', { prompt: 'x' }, { host })).statusCode
