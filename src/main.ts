@@ -10,7 +10,7 @@ import { createMetrics } from './account/metrics.ts'
 import { openLedgerStore } from './account/open-ledger.ts'
 import { Upkeep } from './account/upkeep.ts'
 import { openBudgets } from './budgets/open-budgets.ts'
-import { ExactCache } from './cache/exact-cache.ts'
+import { ExactCache, scopeOf } from './cache/exact-cache.ts'
 import { redisReplies } from './cache/redis.ts'
 import { checkReply } from './check/check.ts'
 import type { House, ModelFile, OpenedAccount, Toolbox } from './cli/command.ts'
@@ -25,6 +25,7 @@ import type { ChatRequest } from './core/request.ts'
 import { StartError } from './core/start-error.ts'
 import { dialects } from './dialects/index.ts'
 import { answer, type Rooms, route } from './gateway/answer.ts'
+import { askAgain } from './gateway/ask-again.ts'
 import { AvailabilityMonitor } from './gateway/availability.ts'
 import { calibrate } from './gateway/calibrate.ts'
 import { countTokens } from './gateway/count-tokens.ts'
@@ -36,6 +37,7 @@ import { createSpending } from './gateway/spending.ts'
 import { forgetAfterMs, ToolLoops } from './gateway/tool-loops.ts'
 import type { AdminRoute } from './http/admin-routes.ts'
 import { budgetRoutes } from './http/budget-routes.ts'
+import { cacheRoutes } from './http/cache-routes.ts'
 import { isLoopback } from './http/door.ts'
 import { keyRoutes } from './http/key-routes.ts'
 import { ledgerRoutes } from './http/ledger-routes.ts'
@@ -236,7 +238,20 @@ export async function openHouse(
       config.models.map((model) => ({ model: model.name, available: availability.of(model).available })),
   })
   const named = (name: string) => config.models.filter((model) => model.name === name)
-  const rooms: Rooms = {
+  async function openSemantic() {
+    if (!config.semantic_cache.enabled) return undefined
+    // Nobody else loads what it needs.
+    const { openSemanticCache } = await import('./semantic-cache/open.ts')
+    return openSemanticCache({
+      config: config.semantic_cache,
+      qdrant: config.qdrant,
+      modelsDir: config.models_dir,
+      scopeOf: (request) => scopeOf(request, config.cache.scope),
+      askAgain: (request, name) => askAgain(request, named(name)[0], { account, providers, spending: ownSpending }),
+      say,
+    })
+  }
+  const rooms: { -readonly [Name in keyof Rooms]: Rooms[Name] } = {
     models: config.models,
     retries: new Retries({
       most: resilience.retries,
@@ -267,6 +282,8 @@ export async function openHouse(
     ...opened.steer,
     spending: createSpending({ budgets, whenSpent, pacing: opened.steer?.pacing }),
   }
+  const semantic = await openSemantic()
+  if (semantic !== undefined) rooms.semantic = semantic.current
   await availability.start()
 
   return {
@@ -274,7 +291,12 @@ export async function openHouse(
     limits,
     keys,
     audit: store.audit,
-    adminRoutes: [...keyRoutes(keys, store.audit), ...ledgerRoutes(account), ...budgetRoutes(budgets, keys)],
+    adminRoutes: [
+      ...keyRoutes(keys, store.audit),
+      ...ledgerRoutes(account),
+      ...budgetRoutes(budgets, keys),
+      ...cacheRoutes(cache, semantic, store.audit),
+    ],
     models: config.models,
     availability: availability.of,
     account,
@@ -321,6 +343,7 @@ export async function openHouse(
       await opened.close()
       limits.close()
       cache.close()
+      await semantic?.close()
       await closeBudgets()
       await keys.close()
       await upkeep.close()

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Pool, request } from 'undici'
@@ -81,6 +81,8 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   const environment = {
     PATH: process.env.PATH ?? '',
     HOME: folder,
+    // What embeds questions is brought once for all.
+    HYBRID_MODELS_DIR: join(homedir(), '.cache', 'hybrid-ai-stack', 'models'),
     ANTHROPIC_API_KEY: 'sk-ant-test-key-0123456789',
     REDIS_URL: redisUrl,
     DATABASE_URL: proxied.href,

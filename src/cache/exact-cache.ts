@@ -242,7 +242,7 @@ export class ExactCache {
 }
 
 /** A request of nobody is everybody's. */
-function scopeOf({ holder }: ChatRequest, scope: CacheScope): string {
+export function scopeOf({ holder }: ChatRequest, scope: CacheScope): string {
   if (holder === undefined || scope === 'all') return ''
   return scope === 'team' && holder.team !== '' ? `team:${holder.team}:` : `key:${holder.id}:`
 }

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import { GatewayError } from '../core/errors.ts'
-import type { Receipt } from '../core/receipt.ts'
+import { isCached, type Receipt } from '../core/receipt.ts'
 import { inputTokens, outputTokens } from '../core/usage.ts'
 import type { AnswerHead } from '../gateway/answer-part.ts'
 import type { Command, House, Toolbox } from './command.ts'
@@ -131,10 +131,6 @@ function toObject({ model, backend, cache, decision, warnings }: AnswerHead, rec
     warnings,
     request_id: receipt.id,
   }
-}
-
-function isCached(cache: AnswerHead['cache']): boolean {
-  return cache === 'hit' || cache === 'coalesced'
 }
 
 function wholeNumber(text: string): number {

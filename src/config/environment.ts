@@ -59,12 +59,14 @@ export const otherVariables: readonly { readonly name: string; readonly meaning:
   { name: 'REDIS_URL', meaning: 'Redis, as `redis://:password@host:6379` (`redis.url` refers to it).' },
   { name: 'REDIS_HOST', meaning: 'Host of Redis, where REDIS_URL is not set.' },
   { name: 'REDIS_PORT', meaning: 'Port of Redis at REDIS_HOST; 6379 where it is not set.' },
+  { name: 'QDRANT_URL', meaning: 'Qdrant, as `http://host:6333` (`qdrant.url` refers to it).' },
+  { name: 'QDRANT_API_KEY', meaning: 'Its API key (`qdrant.api_key` refers to it).' },
   { name: 'HYBRID_ADMIN_KEY', meaning: 'A key that may do everything (`server.admin_key` refers to it).' },
   { name: 'HYBRID_CONFIG', meaning: 'Path of the YAML file.' },
 ]
 
 /** Names of the design whose part does not exist yet: setting one changes nothing, and the gateway says so. */
-const notYet = ['QDRANT_URL', 'ENABLE_TASKWARRIOR_LOGGING']
+const notYet = ['ENABLE_TASKWARRIOR_LOGGING']
 
 export interface OverlayValue {
   readonly path: readonly string[]
@@ -109,6 +111,11 @@ export function readEnvironment(environment: Environment): Overlay {
   }
   const redisHost = environment.REDIS_HOST?.trim()
   // A reference, since the address may hold a password, and the configuration is printed.
+  if (environment.QDRANT_URL?.trim())
+    values.push({ path: ['qdrant', 'url'], value: 'env:QDRANT_URL', from: 'QDRANT_URL' })
+  if (environment.QDRANT_API_KEY?.trim()) {
+    values.push({ path: ['qdrant', 'api_key'], value: 'env:QDRANT_API_KEY', from: 'QDRANT_API_KEY' })
+  }
   if (environment.REDIS_URL?.trim()) values.push({ path: ['redis', 'url'], value: 'env:REDIS_URL', from: 'REDIS_URL' })
   else if (redisHost) {
     const value = `redis://${redisHost}:${environment.REDIS_PORT?.trim() || '6379'}`

@@ -7,6 +7,8 @@ import { limitsSchema } from './limits-schema.ts'
 import { resilienceSchema } from './resilience-schema.ts'
 import { routingFields } from './routing-schema.ts'
 
+import { qdrantSchema, semanticCacheSchema } from './semantic-cache-schema.ts'
+
 const seconds = z.number().min(0)
 const bytes = z.number().int().min(1)
 
@@ -164,6 +166,8 @@ export const configSchema = z.strictObject({
         .describe('Who may be given a reply that was made for another: requests of the same key, of its team, all.'),
     })
     .prefault({}),
+  semantic_cache: semanticCacheSchema,
+  qdrant: qdrantSchema,
   ledger: ledgerSchema,
   database: databaseSchema,
   availability: z

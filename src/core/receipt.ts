@@ -14,6 +14,11 @@ export type ReceiptStatus = 'open' | 'answered' | 'failed' | 'cancelled' | 'inte
  */
 export type CacheResult = 'hit' | 'semantic' | 'coalesced' | 'miss' | 'bypass'
 
+/** True where no model was asked for it. */
+export function isCached(cache: CacheResult): boolean {
+  return cache === 'hit' || cache === 'coalesced' || cache === 'semantic'
+}
+
 /** One row of the ledger: everything that happened to one request, in numbers. Holds no prompt and no reply. */
 export interface Receipt {
   /** The gateway's own name for the row. Clients repeat their request ids; rows must not replace each other for it. */

@@ -5,7 +5,7 @@ import type { ErrorCode, GatewayError } from '../core/errors.ts'
 import type { Label } from '../core/evidence.ts'
 import type { ReplyChoice } from '../core/message-builder.ts'
 import type { Availability, ModelCard } from '../core/model.ts'
-import type { Receipt } from '../core/receipt.ts'
+import type { CacheResult, Receipt } from '../core/receipt.ts'
 import type { ContentDelta, FinishReason } from '../core/reply.ts'
 import type { ChatRequest } from '../core/request.ts'
 import type { Usage } from '../core/usage.ts'
@@ -102,7 +102,9 @@ export interface AnswerFacts {
   readonly requestId: string
   readonly model: string
   readonly backend: string
-  readonly cache: string
+  readonly cache: CacheResult
+  /** Present where the answer is that to another question. */
+  readonly near?: { readonly id: string; readonly similarity: number }
   readonly decision: Decision
   readonly reasoning: string
   readonly degraded: boolean

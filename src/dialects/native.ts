@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import type { ReplyChoice } from '../core/message-builder.ts'
+import { isCached } from '../core/receipt.ts'
 import { parseFeedback } from '../serve-native/feedback.ts'
 import { parseChat } from '../serve-native/parse.ts'
-import { closing, contentFields, decisionFields, isCached, listedModel } from '../serve-native/reply.ts'
+import { closing, contentFields, decisionFields, listedModel, nearFields } from '../serve-native/reply.ts'
 import {
   chatBody,
   chatReply,
@@ -93,6 +94,7 @@ export const native: Dialect = {
           model,
           backend,
           cached: isCached(cache),
+          ...nearFields(started),
           routing: { ...decisionFields(decision), reasoning, degraded },
           warnings,
         })

@@ -11,6 +11,8 @@ export interface AnswerHead {
   readonly model: string
   readonly backend: Backend
   readonly cache: CacheResult
+  /** Present where the answer is that to another question: which entry, and the cosine of the two. */
+  readonly near?: { readonly id: string; readonly similarity: number }
   readonly decision: Decision
   readonly reasoning: string
   readonly degraded: boolean

@@ -13,6 +13,7 @@ import type { Retries } from '../resilience/retries.ts'
 import type { Catalog, RouterPolicy } from '../router/candidates.ts'
 import { decide } from '../router/decide.ts'
 import type { Steering } from '../router/steering.ts'
+import type { SemanticCache } from '../semantic-cache/semantic-cache.ts'
 import type { Facts } from '../signals/signal.ts'
 import type { AnswerEnd, AnswerPart } from './answer-part.ts'
 import type { AvailabilityMonitor } from './availability.ts'
@@ -50,6 +51,8 @@ export interface Rooms {
   readonly limits?: Pick<Limits, 'takeTokens'>
   /** Asks other gateways what they know of a conversation, before it is decided. */
   readonly look?: (request: ChatRequest) => Promise<void>
+  /** Answers to questions that mean the same; absent while there is no such cache. */
+  readonly semantic?: () => Pick<SemanticCache, 'recall'> | undefined
   /** Told of every request that was answered by a model, after its answer was given. */
   readonly follow?: (answered: Answered) => void
 }
@@ -116,6 +119,22 @@ export async function* answer(request: ChatRequest, rooms: Rooms, client: AbortS
     }
 
     drop = recall.drop
+    const near = recall.result === 'miss' ? await rooms.semantic?.()?.recall(request) : undefined
+    if (near?.hit !== undefined) {
+      const { reply, id, similarity } = near.hit
+      recall.keep(reply, { store: false })
+      receipt.cache('semantic')
+      receipt.recalled(reply)
+      receipt.note(`The question is ${similarity.toFixed(3)} near to one that was answered`, decision.degraded)
+      const { model, backend, usage: promptUsage } = reply
+      const warnings = [...(request.dropped ?? []), ...reply.warnings]
+      const { reasoning, degraded } = receipt
+      const told = { model, backend, warnings, reasoning, degraded, native: undefined, promptUsage }
+      yield { type: 'start', head: { ...head, ...told, cache: 'semantic', near: { id, similarity } } }
+      yield* replay(reply)
+      yield end(reply.choices, receipt.answered())
+      return
+    }
     tokens = await rooms.limits?.takeTokens(request.holder, mostTokens(request, rooms))
     const explainNone = () => explainNoModel(rooms)
     const { lookTwo, spending, retries, queues, hedge, fallbacksOf } = rooms
@@ -143,7 +162,11 @@ export async function* answer(request: ChatRequest, rooms: Rooms, client: AbortS
         toolLoops.remember(request, reply.model, choices)
         const filtered = choices.some(({ reason }) => reason === 'content-filter')
         if (!whole) recall.refuse()
-        else recall.keep(reply, { store: !receipt.degraded && !filtered })
+        else {
+          const store = !receipt.degraded && !filtered
+          recall.keep(reply, { store })
+          if (store) near?.keep(reply)
+        }
       } else yield part
     }
     const answered = receipt.answered()

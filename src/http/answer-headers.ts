@@ -1,5 +1,5 @@
 import { toDollars } from '../core/price.ts'
-import type { Receipt } from '../core/receipt.ts'
+import { isCached, type Receipt } from '../core/receipt.ts'
 import type { AnswerHead } from '../gateway/answer-part.ts'
 import type { Embedded } from '../gateway/embed.ts'
 
@@ -9,7 +9,11 @@ export function answerHeaders(head: AnswerHead): Record<string, string> {
     'x-hybrid-model': head.model,
     'x-hybrid-backend': head.backend,
     'x-hybrid-complexity': head.decision.complexity.toFixed(2),
-    'x-hybrid-cached': String(head.cache === 'hit' || head.cache === 'coalesced'),
+    'x-hybrid-cached': String(isCached(head.cache)),
+    ...(head.near !== undefined && {
+      'x-hybrid-cache-id': head.near.id,
+      'x-hybrid-cache-similarity': head.near.similarity.toFixed(3),
+    }),
     'x-hybrid-degraded': String(head.degraded),
     'x-hybrid-reasoning': headerText(head.reasoning),
     ...warningHeader(head.warnings),

@@ -2,9 +2,19 @@ import type { FastifyInstance } from 'fastify'
 
 /** What a page may read of an answer beside its body. */
 const exposed = [
-  ...['model', 'backend', 'complexity', 'cost', 'cached', 'degraded', 'reasoning', 'warning', 'request-id'].map(
-    (name) => `x-hybrid-${name}`,
-  ),
+  ...[
+    'model',
+    'backend',
+    'complexity',
+    'cost',
+    'cached',
+    'cache-id',
+    'cache-similarity',
+    'degraded',
+    'reasoning',
+    'warning',
+    'request-id',
+  ].map((name) => `x-hybrid-${name}`),
   ...['x-request-id', 'request-id', 'retry-after', 'ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'],
 ].join(', ')
 

@@ -5,7 +5,7 @@ import { parseExactly } from '../core/exact-json.ts'
 import type { ReplyChoice } from '../core/message-builder.ts'
 import { capabilitiesOf } from '../core/model.ts'
 import { toDollars } from '../core/price.ts'
-import type { Receipt } from '../core/receipt.ts'
+import { isCached, type Receipt } from '../core/receipt.ts'
 import { inputTokens, outputTokens } from '../core/usage.ts'
 import type { AnswerFacts, ListedModel } from '../dialects/dialect.ts'
 
@@ -42,6 +42,7 @@ export function closing(facts: AnswerFacts, receipt: Receipt) {
     cost: dollars(receipt.cost),
     latency_seconds: receipt.durationMs / 1000,
     cached: isCached(facts.cache),
+    ...nearFields(facts),
     usage: usageFields(receipt),
     routing: {
       ...decisionFields(facts.decision),
@@ -118,8 +119,9 @@ function dollars(cost: number | undefined): number | null {
   return cost === undefined ? null : toDollars(cost)
 }
 
-export function isCached(cache: string): boolean {
-  return cache === 'hit' || cache === 'coalesced'
+/** Present where the answer is that to another question. */
+export function nearFields({ near }: Pick<AnswerFacts, 'near'>) {
+  return near === undefined ? {} : { cache: { kind: 'semantic' as const, ...near } }
 }
 
 /** What the model said, thought and called, of the fields that have something to say. */

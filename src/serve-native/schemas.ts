@@ -169,6 +169,10 @@ export const chatReply = z
     cost: nullableCost,
     latency_seconds: z.number(),
     cached: z.boolean(),
+    cache: z
+      .object({ kind: z.literal('semantic'), id: z.string(), similarity: z.number() })
+      .optional()
+      .describe('Only where the answer is that to another question that means the same.'),
     finish_reason: z.enum(['stop', 'length', 'content-filter', 'tool-calls']),
     usage,
     routing,
