@@ -33,8 +33,11 @@ export class Account {
   readonly #open = new Set<OpenReceipt>()
   #refreshing: NodeJS.Timeout | undefined
 
+  #baseline: ModelCard
+
   constructor(options: AccountOptions) {
     this.#options = options
+    this.#baseline = options.baseline
     this.#now = options.now ?? Date.now
   }
 
@@ -50,8 +53,13 @@ export class Account {
     return this.#options.metrics
   }
 
+  /** Savings of requests from now on are counted against this model. */
+  useBaseline(baseline: ModelCard): void {
+    this.#baseline = baseline
+  }
+
   /** Opens the receipt of a request that is about to be dispatched; `baseline` is what it would have cost elsewhere. */
-  open(request: ChatRequest, decision: Decision, baseline = this.#options.baseline): OpenReceipt {
+  open(request: ChatRequest, decision: Decision, baseline = this.#baseline): OpenReceipt {
     const { ledger, metrics, ledgerRequired, log } = this.#options
     if (ledgerRequired && ledger.failure !== '') {
       throw new GatewayError('ledger_unavailable', 'the ledger cannot be written, and ledger.required is true', {
@@ -92,7 +100,7 @@ export class Account {
   /** Sums since `since` (milliseconds since 1970; 0 for everything), rows that wait for the disk included. */
   async statistics(since: number): Promise<Statistics> {
     const stats = await this.read((store) => store.stats(since))
-    return summarize(stats, this.#options.baseline.name)
+    return summarize(stats, this.#baseline.name)
   }
 
   async find(id: string): Promise<Receipt | undefined> {

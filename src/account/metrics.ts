@@ -149,25 +149,26 @@ export function createMetrics() {
     limited(kind: 'rate' | 'parallel' | 'tokens'): void {
       limited.inc({ kind })
     },
-    watch(gauges: Gauges): void {
-      gauge('api_gateway_ledger_pending_rows', 'Ledger rows that wait for the disk.', gauges.ledgerPendingRows)
-      gauge(
-        'api_gateway_ledger_dropped_rows',
-        'Ledger rows given up because too many waited.',
-        gauges.ledgerDroppedRows,
+    /** `of` is asked each time: the gauges of the present configuration. */
+    watch(of: () => Gauges): void {
+      gauge('api_gateway_ledger_pending_rows', 'Ledger rows that wait for the disk.', () => of().ledgerPendingRows())
+      gauge('api_gateway_ledger_dropped_rows', 'Ledger rows given up because too many waited.', () =>
+        of().ledgerDroppedRows(),
       )
-      gauge('api_gateway_ledger_away', '1 while rows wait for the ledger, in memory or in a file.', gauges.ledgerAway)
-      gauge('api_gateway_cache_bytes', 'Memory that cached replies take.', gauges.cacheBytes)
-      gauge('api_gateway_in_flight_requests', 'Requests that are being answered.', gauges.inFlight)
+      gauge('api_gateway_ledger_away', '1 while rows wait for the ledger, in memory or in a file.', () =>
+        of().ledgerAway(),
+      )
+      gauge('api_gateway_cache_bytes', 'Memory that cached replies take.', () => of().cacheBytes())
+      gauge('api_gateway_in_flight_requests', 'Requests that are being answered.', () => of().inFlight())
       gauge(
         'api_gateway_callers_with_unusual_routing',
         'Callers whose share of strong calls jumped against their own past.',
-        gauges.alarms,
+        () => of().alarms(),
       )
       gauge(
         'api_gateway_budget_left_dollars',
         'Dollars left of router.budget in its period; -1 where there is none.',
-        gauges.budgetLeft,
+        () => of().budgetLeft(),
       )
       const spent = new Gauge({
         name: 'api_gateway_budget_spent_ratio',
@@ -176,7 +177,7 @@ export function createMetrics() {
         registers,
         collect() {
           spent.reset()
-          for (const { budget, period, spent: share } of gauges.budgets()) spent.set({ budget, period }, share)
+          for (const { budget, period, spent: share } of of().budgets()) spent.set({ budget, period }, share)
         },
       })
       const breaker = new Gauge({
@@ -185,7 +186,7 @@ export function createMetrics() {
         labelNames: ['model'],
         registers,
         collect() {
-          for (const { model, level } of gauges.breakers()) breaker.set({ model }, level)
+          for (const { model, level } of of().breakers()) breaker.set({ model }, level)
         },
       })
       const waiting = new Gauge({
@@ -194,7 +195,7 @@ export function createMetrics() {
         labelNames: ['provider'],
         registers,
         collect() {
-          for (const [provider, count] of gauges.queues()) waiting.set({ provider }, count)
+          for (const [provider, count] of of().queues()) waiting.set({ provider }, count)
         },
       })
       const available = new Gauge({
@@ -203,7 +204,7 @@ export function createMetrics() {
         labelNames: ['model'],
         registers,
         collect() {
-          for (const state of gauges.modelsAvailable()) available.set({ model: state.model }, Number(state.available))
+          for (const state of of().modelsAvailable()) available.set({ model: state.model }, Number(state.available))
         },
       })
     },

@@ -5,7 +5,7 @@ import { type NanoDollars, toDollars } from '../core/price.ts'
 import { Alerts, type AlertsOptions } from './alerts.ts'
 import { type BudgetLine, type BudgetTerms, configuredLines, linesOf, linesOfOwner } from './lines.ts'
 import { memoryPurse } from './memory.ts'
-import { type Held, type LineState, leaseMs, type Taken, type Wanted } from './purse.ts'
+import { type Held, type LineState, leaseMs, type Purse, type Taken, type Wanted } from './purse.ts'
 import type { SharedPurse } from './redis.ts'
 import { Truth, type TruthOptions } from './truth.ts'
 import { Turns } from './turns.ts'
@@ -14,6 +14,8 @@ export interface BudgetsOptions extends Pick<TruthOptions, 'spent' | 'teamOf'> {
   readonly terms: BudgetTerms
   /** How long a call waits for what is promised to others. */
   readonly waitMs: number
+  /** Counts for this gateway alone. */
+  readonly alone?: Purse
   /** Undefined where there is no Redis. */
   readonly shared: SharedPurse | undefined
   /** How many gateways share the budgets. */
@@ -69,7 +71,7 @@ const lookMs = 60_000
 export class Budgets {
   readonly #options: BudgetsOptions
   readonly #now: () => number
-  readonly #alone: ReturnType<typeof memoryPurse>
+  readonly #alone: Purse
   readonly #truth: Truth
   readonly #alerts: Alerts
   readonly #turns = new Turns()
@@ -83,7 +85,7 @@ export class Budgets {
     const { now = Date.now, shared, spent, teamOf } = options
     this.#options = options
     this.#now = now
-    this.#alone = memoryPurse(now)
+    this.#alone = options.alone ?? memoryPurse(now)
     this.#truth = new Truth({ shared, alone: this.#alone, spent, teamOf })
     this.#alerts = new Alerts(options.alerts)
     this.#timers = [

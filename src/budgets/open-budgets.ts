@@ -7,7 +7,7 @@ import type { BudgetTerms } from './lines.ts'
 import { redisPurse } from './redis.ts'
 import { Webhook } from './webhook.ts'
 
-export interface OpenBudgetsOptions extends Pick<BudgetsOptions, 'spent' | 'teamOf'> {
+export interface OpenBudgetsOptions extends Pick<BudgetsOptions, 'spent' | 'teamOf' | 'alone'> {
   /** `budgets` of the configuration. */
   readonly config: BudgetTerms & {
     readonly wait_seconds: number
@@ -21,7 +21,7 @@ export interface OpenBudgetsOptions extends Pick<BudgetsOptions, 'spent' | 'team
 const channel = 'budgets'
 
 export async function openBudgets(options: OpenBudgetsOptions) {
-  const { config, redis, gateways, say, spent, teamOf } = options
+  const { config, redis, gateways, say, spent, teamOf, alone } = options
   const { alerts, wait_seconds: waitSeconds, ...terms } = config
   const webhook = alerts.webhook === undefined ? undefined : new Webhook({ url: alerts.webhook, say })
   const tell = (alert: Alert) => {
@@ -39,6 +39,7 @@ export async function openBudgets(options: OpenBudgetsOptions) {
     alerts: { at: alerts.at, redis, tell },
     spent,
     teamOf,
+    ...(alone !== undefined && { alone }),
   })
   await redis?.subscribe(channel, () => void budgets.recall().catch(() => {}))
   redis?.onReturn(() => void budgets.recall().catch(() => {}))

@@ -4,7 +4,7 @@ import type { KeyRing } from '../keys/key-ring.ts'
 import { type AdminRoute, adminRoute } from './admin-routes.ts'
 
 /** What is left of the budgets. */
-export function budgetRoutes(budgets: Budgets, keys: KeyRing): readonly AdminRoute[] {
+export function budgetRoutes(budgets: Pick<Budgets, 'report'>, keys: KeyRing): readonly AdminRoute[] {
   return [
     adminRoute({
       method: 'GET',

@@ -8,11 +8,12 @@ const change = z.strictObject({ semantic: z.boolean().describe('Whether the sema
 
 /** What the caches hold, and the switch of the semantic one. */
 export function cacheRoutes(
-  exact: { readonly bytes: number },
-  semantic: OpenedSemanticCache | undefined,
+  exact: () => { readonly bytes: number },
+  opened: () => OpenedSemanticCache | undefined,
   audit: AuditStore,
 ): readonly AdminRoute[] {
   const must = () => {
+    const semantic = opened()
     const cache = semantic?.current()
     if (cache !== undefined) return cache
     const message =
@@ -20,9 +21,10 @@ export function cacheRoutes(
     throw new GatewayError('not_found', message)
   }
   const state = async () => {
+    const semantic = opened()
     const cache = semantic?.current()
     return {
-      exact: { bytes: exact.bytes },
+      exact: { bytes: exact().bytes },
       semantic:
         cache === undefined
           ? { answers: false, reason: semantic === undefined ? 'semantic_cache.enabled is false' : 'not ready yet' }

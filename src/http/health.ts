@@ -31,7 +31,8 @@ export function addHealth(app: FastifyInstance, options: HealthOptions): void {
 /** `ok` while everything configured works, `degraded` while something can answer, `down` when nothing can. */
 function healthReport({ models, availability, account, version, startedAt, isDraining }: HealthOptions) {
   const states = models.map((model) => ({ model, state: availability(model) }))
-  const canAnswer = states.some(({ model, state }) => state.available && model.auto)
+  // One that rests after failures is asked where nothing else is there.
+  const canAnswer = states.some(({ model, state }) => (state.available || state.resting === true) && model.auto)
   const { ledger } = account
   const sound = ledger.trouble === '' && states.every(({ model, state }) => state.available || !model.auto)
   return {

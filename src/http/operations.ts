@@ -29,7 +29,7 @@ export interface Rooms {
   readonly availability: (model: ModelCard) => Availability
   /** What a caller and the operator ask of routing together. `caller` is the digest of its key, or empty. */
   readonly wishOf: (caller: string, wish: RoutingWish | undefined) => RoutingWish | undefined
-  readonly maxPromptCharacters: number
+  readonly maxPromptCharacters: () => number
   readonly version: string
 }
 
@@ -56,7 +56,7 @@ export function operations(options: OperationsOptions): (arrival: Arrival) => Pr
     return {
       requestId: request.id,
       headers: request.headers,
-      maxPromptCharacters: options.maxPromptCharacters,
+      maxPromptCharacters: options.maxPromptCharacters(),
       path,
       query: query ?? '',
       bodyText: request.bodyText,

@@ -1,7 +1,7 @@
 import type { Gateways } from '../redis/gateways.ts'
 import type { Redis } from '../redis/redis.ts'
+import type { Limiter } from './limiter.ts'
 import { Limits, type LimitsOptions } from './limits.ts'
-import { memoryLimiter } from './memory.ts'
 import { redisLimiter } from './redis.ts'
 
 export interface OpenLimitsOptions {
@@ -13,17 +13,19 @@ export interface OpenLimitsOptions {
     readonly address: { readonly rate: string; readonly parallel?: number | undefined }
   }
   readonly redis: Redis | undefined
+  /** Counts for this gateway alone. */
+  readonly local: Limiter
   readonly gateways: Gateways
   readonly refused: NonNullable<LimitsOptions['refused']>
 }
 
-export function openLimits({ config, redis, gateways, refused }: OpenLimitsOptions): Limits {
+export function openLimits({ config, redis, gateways, local, refused }: OpenLimitsOptions): Limits {
   return new Limits({
     rate: config.rate,
     tokensPerMinute: config.tokens_per_minute,
     parallel: config.parallel,
     address: { rate: config.address.rate, parallel: config.address.parallel },
-    local: memoryLimiter(),
+    local,
     shared: redis === undefined ? undefined : redisLimiter(redis),
     gateways: () => gateways.count,
     refused,
