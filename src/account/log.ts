@@ -9,7 +9,7 @@ export interface LogOptions {
   readonly format: 'auto' | 'json' | 'pretty'
   readonly isTerminal: boolean
   /** File descriptor; standard error keeps a command's own output clean. */
-  readonly destination?: 1 | 2
+  readonly destination?: number
 }
 
 /** JSON, one object a line, on standard output; readable lines in a terminal. Never holds prompts or replies. */
@@ -17,9 +17,24 @@ export function createLogger({ level, format, isTerminal, destination = 1 }: Log
   const readable = format === 'pretty' || (format === 'auto' && isTerminal)
   const options: pino.LoggerOptions = { level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime }
   if (!readable) return pino(options, pino.destination(destination))
+  // What comes from outside (the words of a model server, a path) must not look like another line, nor move the cursor.
+  const hooks: pino.LoggerOptions['hooks'] = {
+    logMethod(values, method) {
+      const plain = values.map((value) => (typeof value === 'string' ? escaped(value) : value))
+      method.apply(this, plain as typeof values)
+    },
+  }
   return pino(
-    options,
+    { ...options, hooks },
     pretty({ destination, colorize: isTerminal, sync: true, translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname' }),
+  )
+}
+
+/** Control characters, and what else ends a line, as they are written in JSON. */
+function escaped(text: string): string {
+  return text.replaceAll(
+    /[\p{Cc}\u2028\u2029]/gu,
+    (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }
 

@@ -1,4 +1,5 @@
 import { audit } from './audit.ts'
+import { backup } from './backup.ts'
 import { calibrate } from './calibrate.ts'
 import { chat } from './chat.ts'
 import type { Command } from './command.ts'
@@ -22,6 +23,7 @@ export const commands: readonly Command[] = [
   keys,
   audit,
   ledger,
+  backup,
   evidence,
   calibrate,
   config,

@@ -77,7 +77,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'semantic-cache/open',
     'stores/store',
   ],
-  cli: ['core', 'config', 'gateway', 'account', 'evidence', 'keys', 'stores/store'],
+  cli: ['core', 'config', 'gateway', 'account', 'evidence', 'keys', 'stores/store', 'stores/backup'],
 }
 
 const root = join(import.meta.dirname, '../../src')
