@@ -300,6 +300,27 @@ describe('hybrid', { concurrency: 4 }, () => {
     assert.equal(statistics.savings.baseline_model, 'claude-sonnet')
   })
 
+  test('keys are made, shown once, rotated and revoked; all of it is in the audit log, and in a copy', async () => {
+    const environment = { HYBRID_DATA_DIR: join(folder, 'data-keys') }
+    const made = await runJson(['keys', 'create', 'app', '--team', 'red', '--budget', '5/day', '--expires', '90d'], {
+      environment,
+    })
+    assert.match(made.key, /^hyb_\w{12}_\w{43}$/)
+    const listed = await run(['keys', 'list'], { environment })
+    assert.match(listed.out, /app/)
+    assert.ok(!listed.out.includes(made.key.slice(-20)))
+    const rotated = await runJson(['keys', 'rotate', made.id, '--grace', '1h'], { environment })
+    assert.notEqual(rotated.key, made.key)
+    const copy = join(folder, 'copy.sqlite')
+    assert.equal((await run(['backup', copy], { environment })).out, `written: ${copy}\n`)
+    assert.equal((await run(['keys', 'revoke', made.id], { environment })).code, 0)
+    assert.match((await run(['audit'], { environment })).out, /keys\.revoke[^]*keys\.rotate[^]*keys\.create/)
+    assert.match((await run(['restore', copy], { environment })).out, /^restored: .*; what was there is .* now/)
+    assert.doesNotMatch((await run(['audit'], { environment })).out, /keys\.revoke/)
+    const wrong = await run(['keys', 'create', 'x', '--budget', 'much'], { environment })
+    assert.deepEqual([wrong.code, /write it as 5\/day/.test(wrong.error)], [1, true], wrong.error)
+  })
+
   test('ledger tells whether its sums are right, writes files, and computes costs again', async () => {
     const environment = { HYBRID_DATA_DIR: join(folder, 'data-ledger') }
     await run(['chat', 'hello'], { environment })
