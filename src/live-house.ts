@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { LoadedConfig } from './config/load.ts'
 import { ConfigError } from './config/problem.ts'
 import { GatewayError } from './core/errors.ts'
@@ -6,7 +7,7 @@ import { dialects } from './dialects/index.ts'
 import type { OpenedHouse } from './house.ts'
 import { budgetRoutes } from './http/budget-routes.ts'
 import { cacheRoutes } from './http/cache-routes.ts'
-import { configRoutes } from './http/config-routes.ts'
+import { type ConfigState, configRoutes } from './http/config-routes.ts'
 import { keyRoutes } from './http/key-routes.ts'
 import { ledgerRoutes } from './http/ledger-routes.ts'
 import type { ServerOptions } from './http/server.ts'
@@ -21,6 +22,8 @@ export class LiveHouse {
   readonly #say: (level: 'info' | 'warn', message: string) => void
   #house: OpenedHouse
   #reloading = false
+  #since = Date.now()
+  #lastError = ''
   /** One array for as long as the process lives: the front door lists it. */
   readonly models: ModelCard[]
 
@@ -33,6 +36,12 @@ export class LiveHouse {
     this.#loadAgain = loadAgain
     this.#say = say
     this.models = [...house.models]
+  }
+
+  get state(): ConfigState {
+    const { printable, file } = this.#house.loaded
+    const digest = createHash('sha256').update(JSON.stringify(printable)).digest('hex').slice(0, 12)
+    return { digest, since: this.#since, file, lastError: this.#lastError, printable }
   }
 
   get house(): OpenedHouse {
@@ -61,10 +70,12 @@ export class LiveHouse {
         const message = `${stuck.join(', ')} cannot change while the gateway runs: start it again, or change them back`
         throw new GatewayError('invalid_request', message, { field: stuck[0] ?? '' })
       }
+      this.#lastError = ''
       if (changed.length === 0) return { changed, warnings: loaded.warnings }
       const next = await before.reopen(loaded)
       // From here on nothing waits: every request that comes is answered by the new one.
       this.#house = next
+      this.#since = Date.now()
       this.models.splice(0, this.models.length, ...next.models)
       warmUp(next)
       void before.retire(next).catch((error: unknown) => this.#say('warn', `what was open before: ${String(error)}`))
@@ -73,6 +84,9 @@ export class LiveHouse {
       const entry = { at: Date.now(), actor: id, actorName: name, action: 'config.reload', target: '', address }
       await next.audit.append({ ...entry, details: changed })
       return { changed, warnings: loaded.warnings }
+    } catch (error) {
+      this.#lastError = error instanceof Error ? error.message : String(error)
+      throw error
     } finally {
       this.#reloading = false
     }
@@ -103,7 +117,10 @@ export function frontDoor(live: LiveHouse): Omit<ServerOptions, 'config' | 'logg
         () => now().semantic,
         audit,
       ),
-      ...configRoutes((actor) => live.reload(actor)),
+      ...configRoutes(
+        () => live.state,
+        (actor) => live.reload(actor),
+      ),
     ],
     limits: { enter: (holder, address, counts) => now().limits.enter(holder, address, counts) },
     maxPromptCharacters: () => now().loaded.config.limits.max_prompt_characters,

@@ -314,7 +314,7 @@ describe('hybrid', { concurrency: 4 }, () => {
     const copy = join(folder, 'copy.sqlite')
     assert.equal((await run(['backup', copy], { environment })).out, `written: ${copy}\n`)
     assert.equal((await run(['keys', 'revoke', made.id], { environment })).code, 0)
-    assert.match((await run(['audit'], { environment })).out, /keys\.revoke[^]*keys\.rotate[^]*keys\.create/)
+    assert.match((await run(['audit'], { environment })).out, /keys\.revoke[\s\S]*keys\.rotate[\s\S]*keys\.create/)
     assert.match((await run(['restore', copy], { environment })).out, /^restored: .*; what was there is .* now/)
     assert.doesNotMatch((await run(['audit'], { environment })).out, /keys\.revoke/)
     const wrong = await run(['keys', 'create', 'x', '--budget', 'much'], { environment })
