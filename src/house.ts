@@ -175,6 +175,8 @@ export interface OpenedHouse extends House {
   readonly budgets: Budgets
   readonly cache: ExactCache
   readonly semantic: OpenedSemanticCache | undefined
+  /** Parts that may be missing, in words: `ok`, or why not. */
+  readonly parts: () => Readonly<Record<string, string>>
   /** Opens the rooms for another configuration; what it does not change goes on. Nothing changes where it throws. */
   readonly reopen: (loaded: LoadedConfig) => Promise<OpenedHouse>
   /** Closes what `next` does not go on with, when the requests that run here are over. */
@@ -299,6 +301,7 @@ async function openRooms(
   const gauges: Gauges = {
     breakers: () => config.models.map((model) => ({ model: model.name, level: health.level(model) })),
     queues: () => queues.waiting(),
+    parts: () => parts(),
     ledgerPendingRows: () => ledger.pendingRows,
     ledgerDroppedRows: () => ledger.droppedRows,
     ledgerAway: () => Number(ledger.trouble !== ''),
@@ -389,7 +392,15 @@ async function openRooms(
     await Promise.all([...providers.values()].filter((each) => !kept.has(each)).map((each) => each.close()))
   }
 
+  const parts = () => {
+    const cache = semantic?.current()
+    return {
+      ...(redis !== undefined && { redis: redis.answers ? 'ok' : 'does not answer: each gateway goes on by itself' }),
+      ...(semantic !== undefined && { semantic_cache: cache === undefined ? 'not ready' : cache.off || 'ok' }),
+    }
+  }
   const house: OpenedHouse = {
+    parts,
     loaded,
     rooms,
     budgets,

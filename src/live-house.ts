@@ -123,6 +123,7 @@ export function frontDoor(live: LiveHouse): Omit<ServerOptions, 'config' | 'logg
       ),
     ],
     limits: { enter: (holder, address, counts) => now().limits.enter(holder, address, counts) },
+    parts: () => now().parts(),
     maxPromptCharacters: () => now().loaded.config.limits.max_prompt_characters,
     answer: (request, signal) => now().answer(request, signal),
     route: (request) => now().route(request),

@@ -19,6 +19,8 @@ export interface Gauges {
   readonly budgets: () => readonly { readonly budget: string; readonly period: string; readonly spent: number }[]
   /** 0: calls are made, 1: one is tried, 2: the model rests. */
   readonly breakers: () => readonly { readonly model: string; readonly level: number }[]
+  /** Parts that may be missing: `ok`, or why not. */
+  readonly parts: () => Readonly<Record<string, string>>
   /** Calls that wait for a place, by provider. */
   readonly queues: () => ReadonlyMap<string, number>
   readonly modelsAvailable: () => readonly { readonly model: string; readonly available: boolean }[]
@@ -187,6 +189,15 @@ export function createMetrics() {
         registers,
         collect() {
           for (const { model, level } of of().breakers()) breaker.set({ model }, level)
+        },
+      })
+      const up = new Gauge({
+        name: 'api_gateway_part_up',
+        help: '1 while a part that may be missing works; without it, each gateway goes on by itself.',
+        labelNames: ['part'],
+        registers,
+        collect() {
+          for (const [part, state] of Object.entries(of().parts())) up.set({ part }, Number(state === 'ok'))
         },
       })
       const waiting = new Gauge({

@@ -6,6 +6,8 @@ export interface HealthOptions {
   readonly models: readonly ModelCard[]
   readonly availability: (model: ModelCard) => Availability
   readonly account: Account
+  /** Parts that may be missing, in words: `ok`, or why not. */
+  readonly parts: () => Readonly<Record<string, string>>
   readonly version: string
   readonly startedAt: number
   readonly isDraining: () => boolean
@@ -29,12 +31,16 @@ export function addHealth(app: FastifyInstance, options: HealthOptions): void {
 }
 
 /** `ok` while everything configured works, `degraded` while something can answer, `down` when nothing can. */
-function healthReport({ models, availability, account, version, startedAt, isDraining }: HealthOptions) {
+function healthReport({ models, availability, account, parts, version, startedAt, isDraining }: HealthOptions) {
   const states = models.map((model) => ({ model, state: availability(model) }))
   // One that rests after failures is asked where nothing else is there.
   const canAnswer = states.some(({ model, state }) => (state.available || state.resting === true) && model.auto)
   const { ledger } = account
-  const sound = ledger.trouble === '' && states.every(({ model, state }) => state.available || !model.auto)
+  const others = parts()
+  const sound =
+    ledger.trouble === '' &&
+    Object.values(others).every((state) => state === 'ok') &&
+    states.every(({ model, state }) => state.available || !model.auto)
   return {
     status: canAnswer ? (sound ? 'ok' : 'degraded') : 'down',
     version,
@@ -43,6 +49,7 @@ function healthReport({ models, availability, account, version, startedAt, isDra
     models: Object.fromEntries(
       states.map(({ model, state }) => [model.name, state.available ? 'available' : state.reason]),
     ),
+    ...(Object.keys(others).length > 0 && { parts: others }),
     ledger: {
       store: kindOf(ledger.description),
       status:
@@ -69,5 +76,11 @@ function withoutReasons(report: ReturnType<typeof healthReport>) {
     state === 'available' ? state : 'not available',
   ])
   const ledger = report.ledger.status.split(':')[0] ?? ''
-  return { ...report, models: Object.fromEntries(models), ledger: { ...report.ledger, status: ledger } }
+  const parts = Object.entries(report.parts ?? {}).map(([name, state]) => [name, state === 'ok' ? state : 'not ok'])
+  return {
+    ...report,
+    models: Object.fromEntries(models),
+    ...(parts.length > 0 && { parts: Object.fromEntries(parts) }),
+    ledger: { ...report.ledger, status: ledger },
+  }
 }

@@ -42,6 +42,8 @@ export interface ServerOptions extends Rooms {
   readonly limits: Pick<Limits, 'enter'>
   readonly keys: Keys
   readonly adminRoutes: readonly AdminRoute[]
+  /** Parts that may be missing, in words: `ok`, or why not. */
+  readonly parts: () => Readonly<Record<string, string>>
   readonly dialects: readonly Dialect[]
   readonly logger: {
     readonly debug: (fields: object, message: string) => void

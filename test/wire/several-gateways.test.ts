@@ -56,6 +56,11 @@ describe('several gateways that share a Redis', () => {
     }
   })
 
+  test('health and metrics tell of the part that they share', async () => {
+    assert.equal((await at(0).get('/health')).json().parts.redis, 'ok')
+    assert.match((await at(0).get('/metrics')).body, /api_gateway_part_up\{part="redis"\} 1/)
+  })
+
   for (const client of clients) {
     test(`${client.name}: what one gateway was told another streams`, async () => {
       await at(0).post(client.path, client.body({ model: 'strong', stream: false }))
