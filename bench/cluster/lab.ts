@@ -60,6 +60,9 @@ export interface LabOptions {
   readonly qdrant?: boolean
 }
 
+/** Short ones, so that faults which only a limit ends do not fill the run. */
+const patience = { first_byte_timeout_ms: 5000, idle_timeout_ms: 5000 }
+
 export const adminKey = 'admin-key-of-the-lab-0123456789abcdef'
 const root = join(import.meta.dirname, '../..')
 
@@ -200,7 +203,9 @@ async function startNginx(folder: string, gateways: readonly GatewayPart[]) {
   const servers = gateways.map(({ url }) => `    server ${new URL(url).host} max_fails=1 fail_timeout=1s;`).join('\n')
   writeFileSync(
     join(home, 'nginx.conf'),
+    // One process, so that killing it leaves nothing behind.
     `daemon off;
+master_process off;
 worker_processes 1;
 pid ${home}/nginx.pid;
 error_log ${home}/error.log;
@@ -312,16 +317,18 @@ function labConfig({
     server: { trust_proxy: true, drain_seconds: 5 },
     limits: { rate: 'off' },
     log: { format: 'json' },
-    router: { baseline_model: 'claude', check: { enabled: false } },
+    // Clients with one key would soon have had their share of strong calls.
+    router: { baseline_model: 'claude', check: { enabled: false }, quota: { strong_per_hour: 1_000_000 } },
     availability: { check_seconds: 1 },
     providers: {
       anthropic: {
         kind: 'anthropic',
         base_url: cloud.url,
         api_key: 'env:ANTHROPIC_API_KEY',
-        first_byte_timeout_ms: 5000,
+        ...patience,
       },
-      ollama: { kind: 'ollama', url: ollama.url, first_byte_timeout_ms: 5000 },
+      // The stand-in does as much at once as it is asked.
+      ollama: { kind: 'ollama', url: ollama.url, parallel: 64, ...patience },
     },
     models: {
       ...Object.fromEntries(builtInModels.map((name) => [name, { enabled: false }])),
