@@ -65,12 +65,15 @@ test('SQLite scans the rows for nothing that is asked while it serves', async (c
 
 test('PostgreSQL scans the rows for nothing that is asked while it serves', async (context) => {
   const server = await startPostgres()
-  context.after(server.stop)
   const url = await server.createDatabase()
   await (await openPostgresLedger({ url, poolSize: 1, timeoutMs: 10_000 })).close()
   const client = new Client({ connectionString: url })
   await client.connect()
-  context.after(() => client.end())
+  // In this order: a server that goes first is an error of its client.
+  context.after(async () => {
+    await client.end()
+    await server.stop()
+  })
   const row = { ...toRow(receipt({}), 'w'), row_id: "'r' || n", id: "'r' || n", started_at: `n * ${step}` }
   const values = columns.map((name) => {
     const value = row[name]
